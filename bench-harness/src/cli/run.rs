@@ -1,0 +1,258 @@
+//! `mtls-bench run`: arguments to settings, settings to a result, the result to file and tables.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use rustls_offload::Offload;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::limits::{self, room_for};
+use super::{parse, progress};
+use crate::Error;
+use crate::experiment::{self, Arm, Progress};
+use crate::machine::{Machine, instance};
+use crate::path::{self, Path};
+use crate::report::{self, RunResult};
+use crate::settings::{HandshakeMix, KeyType, ProviderName, Settings, TlsParameters, Workload};
+use crate::tls::check_parameters;
+
+/// Arguments of `mtls-bench run`.
+#[derive(Args)]
+pub(super) struct RunArgs {
+    /// Data paths, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "plaintext,in-process,sidecar")]
+    path: Vec<String>,
+    /// Crypto providers to compare; ratios are of the first to each other one.
+    #[arg(long, value_delimiter = ',', default_value = "offload")]
+    provider: Vec<ProviderName>,
+    /// Workloads.
+    #[arg(long, value_delimiter = ',', default_value = "handshake,request")]
+    workload: Vec<WorkloadName>,
+    /// Kinds of handshake for the handshake workload: full, resumed, mix=F (F resumed, 0 < F < 1).
+    #[arg(long, value_delimiter = ',', default_value = "full,resumed", value_parser = HandshakeMix::from_str)]
+    handshake: Vec<HandshakeMix>,
+    /// Rounds; every arm is measured once in each, in random order.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Length of one measured window in seconds.
+    #[arg(long, default_value_t = 1.0, value_parser = parse::seconds)]
+    window: f64,
+    /// Load before each window that is not measured, in seconds.
+    #[arg(long, default_value_t = 0.2, value_parser = parse::seconds)]
+    warmup: f64,
+    /// Connections or handshakes in flight.
+    #[arg(long, default_value_t = 64, value_parser = parse::in_flight)]
+    concurrency: usize,
+    /// Fractions of the saturation rate at which latency is measured.
+    #[arg(long, value_delimiter = ',', default_value = "0.5,0.8", value_parser = parse::fraction)]
+    load: Vec<f64>,
+    /// Measure at this rate only, in operations a second, and do not look for saturation.
+    #[arg(long, value_parser = parse::positive, conflicts_with = "load")]
+    rate: Option<f64>,
+    /// Cipher suite by its rustls name; it fixes the protocol version.
+    #[arg(long, default_value = "TLS13_AES_128_GCM_SHA256")]
+    suite: String,
+    /// Key exchange group by its rustls name.
+    #[arg(long, default_value = "X25519")]
+    group: String,
+    /// Key type of all certificates.
+    #[arg(long, value_enum, default_value_t = KeyType::P256)]
+    key: KeyType,
+    /// TLS 1.3 session tickets that the server sends after each handshake.
+    #[arg(long, default_value_t = 2)]
+    tickets: usize,
+    /// Bytes of a request body.
+    #[arg(long, default_value_t = 0)]
+    request_bytes: usize,
+    /// Bytes of a response body.
+    #[arg(long, default_value_t = 1024)]
+    response_bytes: usize,
+    /// Connections held by the idle workload.
+    #[arg(long, default_value_t = 10_000, value_parser = parse::at_least_one)]
+    idle_connections: usize,
+    /// CPUs for generator and client sidecar [default: half of those allowed, by whole cores].
+    #[arg(long, value_delimiter = ',')]
+    client_cpus: Option<Vec<usize>>,
+    /// CPUs for server and server sidecar [default: the others].
+    #[arg(long, value_delimiter = ',')]
+    server_cpus: Option<Vec<usize>>,
+    /// Seed of arm order and arrival times.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where servers listen; each arm's server takes the next port, any free one if it is 0.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Folder for results; a folder for the kind of machine is made in it.
+    #[arg(long, default_value = "results")]
+    results: PathBuf,
+    /// Name of the kind of machine [default: as the machine tells, else `unknown`].
+    #[arg(long)]
+    instance: Option<String>,
+    /// Print the result document on standard output, and nothing else there.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WorkloadName {
+    /// A new connection each time.
+    Handshake,
+    /// HTTP/1.1 requests on connections that stay open.
+    Request,
+    /// Bulk data on connections that stay open.
+    Stream,
+    /// Connections that do nothing.
+    Idle,
+}
+
+/// Carries out `mtls-bench run`.
+pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
+    let settings = args.settings()?;
+    let arms = args.arms()?;
+    if args.workload.contains(&WorkloadName::Idle) {
+        room_for(args.idle_connections)?;
+    }
+    for provider in &args.provider {
+        check_parameters(*provider, &settings.tls)?;
+    }
+    let instance = instance::name(args.instance.as_deref())?;
+    report::check_writable(&args.results)?;
+    let plan = serde_json::from_str(&Offload::new()?.plan().to_json()?)?;
+    let mut result = RunResult::new(instance, Machine::describe()?, settings, plan);
+    let ended = measure(&arms, args.listen, &mut result);
+    if let Err(error) = &ended {
+        result.ended_early = Some(error.to_string());
+    }
+    if result.has_measurements() {
+        let file = report::write(&result, &args.results)?;
+        let text =
+            if args.json { serde_json::to_string(&result)? } else { report::render(&result) };
+        super::print(&text)?;
+        eprintln!("result: {}", file.display());
+    }
+    ended?;
+    match result.problems().len() {
+        0 => Ok(()),
+        count => Err(Error::Invalid { count }),
+    }
+}
+
+fn measure(arms: &[Arm], listen: SocketAddr, result: &mut RunResult) -> Result<(), Error> {
+    let progress = progress::watcher();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::io("starting the runtime"))?;
+    runtime.block_on(until_interrupted(arms, listen, result, progress.as_ref()))
+}
+
+/// Runs the experiment; an interrupt drops it, and with it every role process.
+async fn until_interrupted(
+    arms: &[Arm],
+    listen: SocketAddr,
+    result: &mut RunResult,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    let listen_for = |kind| signal(kind).map_err(Error::io("listening for signals"));
+    let mut interrupt = listen_for(SignalKind::interrupt())?;
+    let mut terminate = listen_for(SignalKind::terminate())?;
+    let settings = result.settings.clone();
+    tokio::select! {
+        ended = experiment::run(arms, &settings, listen, result, progress) => ended,
+        _ = interrupt.recv() => Err(Error::Interrupted),
+        _ = terminate.recv() => Err(Error::Interrupted),
+    }
+}
+
+impl RunArgs {
+    fn settings(&self) -> Result<Settings, Error> {
+        self.check_lists()?;
+        let (client_cpus, server_cpus) = self.cpus()?;
+        Ok(Settings {
+            rounds: self.rounds,
+            window_s: self.window,
+            warmup_s: self.warmup,
+            concurrency: self.concurrency,
+            load_points: if self.rate.is_some() { Vec::new() } else { self.load.clone() },
+            rate: self.rate,
+            tls: TlsParameters {
+                suite: self.suite.clone(),
+                group: self.group.clone(),
+                key_type: self.key,
+                chain_length: 2,
+                tickets: self.tickets,
+            },
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+            idle_connections: self.idle_connections,
+            client_cpus,
+            server_cpus,
+            seed: self.seed,
+        })
+    }
+
+    fn arms(&self) -> Result<Vec<Arm>, Error> {
+        let paths: Vec<&'static dyn Path> =
+            self.path.iter().map(|name| path::named(name)).collect::<Result<_, _>>()?;
+        let workloads: Vec<Workload> = self
+            .workload
+            .iter()
+            .flat_map(|name| match name {
+                WorkloadName::Handshake => {
+                    self.handshake.iter().copied().map(Workload::Handshake).collect()
+                }
+                WorkloadName::Request => vec![Workload::Request],
+                WorkloadName::Stream => vec![Workload::Stream],
+                WorkloadName::Idle => vec![Workload::Idle],
+            })
+            .collect();
+        Ok(experiment::arms(&paths, &self.provider, &workloads))
+    }
+
+    /// The CPUs of the two nodes: as told, else what the other one leaves, else half each.
+    fn cpus(&self) -> Result<(Vec<usize>, Vec<usize>), Error> {
+        let allowed = limits::allowed_cpus()?;
+        let chosen = [&self.client_cpus, &self.server_cpus].into_iter().flatten().flatten();
+        if let Some(cpu) = chosen.into_iter().find(|cpu| !allowed.contains(cpu)) {
+            return Err(Error::Usage(format!(
+                "CPU {cpu} is not available to this process; available are {allowed:?}"
+            )));
+        }
+        let all_but = |taken: &[usize]| {
+            let rest: Vec<_> = allowed.iter().copied().filter(|cpu| !taken.contains(cpu)).collect();
+            if rest.is_empty() { allowed.clone() } else { rest }
+        };
+        Ok(match (self.client_cpus.clone(), self.server_cpus.clone()) {
+            (Some(client), Some(server)) => (client, server),
+            (None, Some(server)) => (all_but(&server), server),
+            (client, None) => {
+                let half = || allowed[..allowed.len().div_ceil(2)].to_vec();
+                let client = client.unwrap_or_else(half);
+                let server = all_but(&client);
+                (client, server)
+            }
+        })
+    }
+
+    /// Refuses what is given twice: it would be measured twice and shown as one.
+    fn check_lists(&self) -> Result<(), Error> {
+        once("--path", &self.path)?;
+        once("--provider", &self.provider)?;
+        once("--workload", &self.workload)?;
+        once("--handshake", &self.handshake)?;
+        once("--load", &self.load)?;
+        once("--client-cpus", self.client_cpus.as_deref().unwrap_or_default())?;
+        once("--server-cpus", self.server_cpus.as_deref().unwrap_or_default())
+    }
+}
+
+fn once<T: PartialEq>(flag: &str, values: &[T]) -> Result<(), Error> {
+    let twice = values.iter().enumerate().any(|(index, value)| values[..index].contains(value));
+    if twice {
+        Err(Error::Usage(format!("{flag} names something twice; name it once")))
+    } else {
+        Ok(())
+    }
+}

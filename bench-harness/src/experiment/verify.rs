@@ -1,0 +1,206 @@
+//! Every connection is checked: an unexpected handshake makes the run invalid, not just noisy.
+
+use std::collections::BTreeMap;
+
+use crate::pki::Pki;
+use crate::settings::{HandshakeMix, TlsParameters};
+use crate::tls::{Negotiated, Observations};
+
+/// What every handshake of an arm must have come to.
+pub(super) struct Expected {
+    protocol: &'static str,
+    suite: String,
+    group: String,
+    server_id: String,
+    client_id: String,
+    mix: HandshakeMix,
+}
+
+impl Expected {
+    pub(super) fn new(tls: &TlsParameters, pki: &Pki, mix: HandshakeMix) -> Self {
+        Self {
+            protocol: if tls.suite.starts_with("TLS13_") { "TLSv1_3" } else { "TLSv1_2" },
+            suite: tls.suite.clone(),
+            group: tls.group.clone(),
+            server_id: pki.client.peer.spiffe_id.clone(),
+            client_id: pki.server.peer.spiffe_id.clone(),
+            mix,
+        }
+    }
+
+    /// Everything that is not as it should be, in words; empty when all is well.
+    pub(super) fn check(
+        &self,
+        failures: &BTreeMap<String, u64>,
+        client: &Observations,
+        server: &Observations,
+    ) -> Vec<String> {
+        let mut problems = Vec::new();
+        problems.extend(
+            failures.iter().map(|(why, count)| format!("{count} operations failed: {why}")),
+        );
+        for (end, seen, peer) in
+            [("client", client, &self.server_id), ("server", server, &self.client_id)]
+        {
+            let failed = seen.failures.iter();
+            problems.extend(
+                failed.map(|(why, n)| format!("{n} handshakes failed at the {end}: {why}")),
+            );
+            let unlike = seen.handshakes.iter().filter(|seen| !self.fits(&seen.negotiated, peer));
+            problems.extend(unlike.map(|seen| {
+                format!("{} handshakes at the {end} negotiated {:?}", seen.count, seen.negotiated)
+            }));
+        }
+        problems.extend(wrong_kinds(client, server));
+        problems.extend(self.wrong_mix(client));
+        problems
+    }
+
+    /// What the client meant to do must be what was declared, to the one handshake that rounding leaves.
+    fn wrong_mix(&self, client: &Observations) -> Option<String> {
+        let failed: u64 = client.failures.values().sum();
+        let declared = self.mix.resumed_fraction() * client.total() as f64;
+        let off = (client.meant_to_resume as f64 - declared).abs();
+        (off > 1.0 + failed as f64).then(|| {
+            format!(
+                "{} of {} handshakes were meant to resume, which is not the declared mix ({})",
+                client.meant_to_resume,
+                client.total(),
+                self.mix
+            )
+        })
+    }
+
+    fn fits(&self, negotiated: &Negotiated, peer: &str) -> bool {
+        let resumed_tls12 = negotiated.kind == "Resumed" && self.protocol == "TLSv1_2";
+        let group_fits = match &negotiated.group {
+            Some(group) => *group == self.group,
+            None => resumed_tls12,
+        };
+        negotiated.protocol == self.protocol
+            && negotiated.suite == self.suite
+            && negotiated.peer == peer
+            && group_fits
+    }
+}
+
+/// The client must have resumed exactly where it meant to, and the server must agree.
+fn wrong_kinds(client: &Observations, server: &Observations) -> Vec<String> {
+    let mut problems = Vec::new();
+    let meant = [
+        ("Full", client.total() - client.meant_to_resume),
+        ("Resumed", client.meant_to_resume),
+        ("FullWithHelloRetryRequest", 0),
+    ];
+    for (kind, expected) in meant {
+        let (at_client, at_server) = (client.of_kind(kind), server.of_kind(kind));
+        if at_client != expected {
+            problems.push(format!(
+                "{at_client} handshakes of kind {kind}, {expected} were meant to be"
+            ));
+        }
+        if at_client != at_server {
+            problems.push(format!(
+                "{at_client} handshakes of kind {kind} at the client, {at_server} at the server"
+            ));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::KeyType;
+    use crate::tls::HandshakeCount;
+
+    fn expected(mix: HandshakeMix) -> Expected {
+        let tls = TlsParameters {
+            suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
+            group: "X25519".to_owned(),
+            key_type: KeyType::P256,
+            chain_length: 2,
+            tickets: 2,
+        };
+        Expected::new(&tls, &Pki::generate(KeyType::P256).unwrap(), mix)
+    }
+
+    fn seen(kind: &str, peer: &str, count: u64, meant_to_resume: u64) -> Observations {
+        let negotiated = Negotiated {
+            kind: kind.to_owned(),
+            protocol: "TLSv1_3".to_owned(),
+            suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
+            group: Some("X25519".to_owned()),
+            peer: format!("spiffe://mtls-bench.test/{peer}"),
+        };
+        let handshakes = vec![HandshakeCount { negotiated, count }];
+        Observations { handshakes, failures: BTreeMap::new(), meant_to_resume }
+    }
+
+    fn problems(client: &Observations, server: &Observations) -> Vec<String> {
+        expected(HandshakeMix::Full).check(&BTreeMap::new(), client, server)
+    }
+
+    #[test]
+    fn what_was_meant_and_seen_on_both_sides_is_fine() {
+        assert!(problems(&seen("Full", "server", 5, 0), &seen("Full", "client", 5, 0)).is_empty());
+        let (client, server) = (seen("Resumed", "server", 5, 5), seen("Resumed", "client", 5, 0));
+        let resumed = expected(HandshakeMix::Resumed).check(&BTreeMap::new(), &client, &server);
+        assert!(resumed.is_empty(), "{resumed:?}");
+    }
+
+    #[test]
+    fn a_full_handshake_that_should_have_resumed_is_a_problem() {
+        assert!(!problems(&seen("Full", "server", 5, 5), &seen("Full", "client", 5, 0)).is_empty());
+    }
+
+    #[test]
+    fn a_silently_resumed_handshake_is_a_problem() {
+        let silent = problems(&seen("Resumed", "server", 5, 0), &seen("Resumed", "client", 5, 0));
+        assert!(!silent.is_empty());
+    }
+
+    #[test]
+    fn a_client_that_means_to_do_something_else_than_declared_is_a_problem() {
+        let (client, server) = (seen("Resumed", "server", 5, 5), seen("Resumed", "client", 5, 0));
+        for mix in [HandshakeMix::Full, HandshakeMix::Mix(0.5)] {
+            assert!(!expected(mix).check(&BTreeMap::new(), &client, &server).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_retried_hello_is_a_problem() {
+        let kind = "FullWithHelloRetryRequest";
+        assert!(!problems(&seen(kind, "server", 1, 0), &seen(kind, "client", 1, 0)).is_empty());
+    }
+
+    #[test]
+    fn another_peer_is_a_problem() {
+        assert!(
+            !problems(&seen("Full", "mallory", 5, 0), &seen("Full", "client", 5, 0)).is_empty()
+        );
+    }
+
+    #[test]
+    fn another_suite_or_group_is_a_problem() {
+        let server = seen("Full", "client", 1, 0);
+        let mut client = seen("Full", "server", 1, 0);
+        client.handshakes[0].negotiated.suite = "TLS13_AES_256_GCM_SHA384".to_owned();
+        assert!(!problems(&client, &server).is_empty());
+        let mut client = seen("Full", "server", 1, 0);
+        client.handshakes[0].negotiated.group = None;
+        assert!(!problems(&client, &server).is_empty());
+    }
+
+    #[test]
+    fn a_handshake_that_only_one_side_saw_is_a_problem() {
+        assert!(!problems(&seen("Full", "server", 5, 0), &seen("Full", "client", 4, 0)).is_empty());
+    }
+
+    #[test]
+    fn failed_operations_are_a_problem() {
+        let failures = BTreeMap::from([("timeout".to_owned(), 1)]);
+        let none = Observations::default();
+        assert_eq!(expected(HandshakeMix::Full).check(&failures, &none, &none).len(), 1);
+    }
+}

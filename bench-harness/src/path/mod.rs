@@ -1,0 +1,142 @@
+//! Data paths: what lies between the load generator and the server.
+//!
+//! A path is one file here and one line in [`ALL`]. It says whether this machine can run it, which
+//! of its ends speaks TLS, and starts the processes between client and server.
+
+mod in_process;
+mod plaintext;
+mod sidecar;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::pki::Pki;
+use crate::role::Role;
+use crate::settings::{HandshakeMix, ProviderName, Settings};
+use crate::tls::TlsEnd;
+
+/// Every path, in the order of the report.
+pub static ALL: &[&dyn Path] = &[&plaintext::Plaintext, &in_process::InProcess, &sidecar::Sidecar];
+
+/// A way for requests to get from the client to the server.
+pub trait Path: Sync {
+    /// The name on the command line and in results.
+    fn name(&self) -> &'static str;
+
+    /// Whether it can run on this machine.
+    fn availability(&self) -> Availability;
+
+    /// The roles that hold the two ends of the TLS connection, if there is one.
+    fn tls_ends(&self) -> Option<TlsEnds>;
+
+    /// Starts the hops between client and server, and tells where the client connects to.
+    fn start<'a>(&'a self, ground: &'a Ground<'a>, server: SocketAddr) -> Starting<'a>;
+}
+
+/// The future of [`Path::start`].
+pub type Starting<'a> = Pin<Box<dyn Future<Output = Result<Hops, Error>> + 'a>>;
+
+/// Whether a path can run, and if not, why and what would make it run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Availability {
+    /// It can.
+    Available,
+    /// It can't.
+    Unavailable {
+        /// What is missing.
+        reason: String,
+        /// What would make it run.
+        fix: String,
+    },
+}
+
+impl Availability {
+    /// Whether the path can run.
+    pub fn is_available(&self) -> bool {
+        *self == Self::Available
+    }
+}
+
+/// Names of the roles that originate and terminate TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsEnds {
+    /// The role that makes the TLS connection.
+    pub client: &'static str,
+    /// The role that accepts it.
+    pub server: &'static str,
+}
+
+/// The machine that a role stands for; both are this one, on CPUs of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Node {
+    /// Where the client runs.
+    Client,
+    /// Where the server runs.
+    Server,
+}
+
+/// What a path needs to start its hops.
+pub struct Ground<'a> {
+    /// How the run is made.
+    pub settings: &'a Settings,
+    /// Credentials of both ends.
+    pub pki: &'a Pki,
+    /// Who does the cryptography.
+    pub provider: ProviderName,
+    /// Which handshakes whoever originates TLS makes.
+    pub mix: HandshakeMix,
+}
+
+impl Ground<'_> {
+    /// The end of TLS that originates.
+    pub fn client_end(&self) -> TlsEnd {
+        self.end(&self.pki.client)
+    }
+
+    /// The end of TLS that terminates.
+    pub fn server_end(&self) -> TlsEnd {
+        self.end(&self.pki.server)
+    }
+
+    fn end(&self, credentials: &crate::pki::Credentials) -> TlsEnd {
+        TlsEnd {
+            provider: self.provider,
+            parameters: self.settings.tls.clone(),
+            credentials: credentials.clone(),
+        }
+    }
+}
+
+impl Node {
+    /// The node of a role: the names of roles on the server's node begin with `server`.
+    pub fn of(role: &str) -> Self {
+        if role.starts_with("server") { Self::Server } else { Self::Client }
+    }
+}
+
+/// The processes between client and server.
+pub struct Hops {
+    /// Each under a name that says its [`Node`].
+    pub roles: Vec<Role>,
+    /// Where the client connects to.
+    pub entry: SocketAddr,
+}
+
+/// The path of this name.
+///
+/// # Errors
+/// An unknown name; the message lists the known ones.
+pub fn named(name: &str) -> Result<&'static dyn Path, Error> {
+    ALL.iter().copied().find(|path| path.name() == name).ok_or_else(|| Error::UnknownName {
+        what: "path",
+        name: name.to_owned(),
+        known: ALL.iter().map(|path| path.name()).collect::<Vec<_>>().join(", "),
+    })
+}

@@ -1,0 +1,115 @@
+//! What a reader must know before believing the tables.
+
+use super::{ArmResult, Figures, LoadPoint, RunResult, table};
+
+/// Share of CPU time above which what else happened on the machine is told.
+const DISTURBED: f64 = 0.02;
+
+/// Use of the client's CPUs above which a saturation rate may be the client's.
+const CLIENT_BOUND: f64 = 0.85;
+
+/// Lateness of the generator, as a share of latency at the same percentile, above which it is told.
+const LATE: f64 = 0.25;
+
+/// Remarks, warnings and the verdict on the handshakes, a line each.
+pub(super) fn render(result: &RunResult) -> String {
+    let problems = result.problems();
+    let mut lines = Vec::new();
+    lines.extend(build(result));
+    lines.extend(placement(result));
+    lines.extend(disturbances(result));
+    lines.extend(result.arms.iter().filter_map(|arm| client_bound(result, arm)));
+    lines.extend(late(result));
+    lines.extend(problems.iter().map(|problem| format!("INVALID: {problem}")));
+    match &result.ended_early {
+        Some(why) => lines.push(format!("ended early: {why}")),
+        None if problems.is_empty() => lines.extend(verified(result)),
+        None => {}
+    }
+    lines.join("\n")
+}
+
+fn build(result: &RunResult) -> Option<String> {
+    (result.tool.profile != "release").then(|| {
+        "warning: this is a debug build, whose figures mean nothing; build with --release"
+            .to_owned()
+    })
+}
+
+fn placement(result: &RunResult) -> Option<String> {
+    let (client, server) = (&result.settings.client_cpus, &result.settings.server_cpus);
+    client.iter().any(|cpu| server.contains(cpu)).then(|| {
+        "warning: client and server share CPUs; compare CPU time an operation, not rates or latency"
+            .to_owned()
+    })
+}
+
+/// What else the CPUs were busy with: a reader's first suspicion.
+fn disturbances(result: &RunResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    let busy = result.machine_idle_ns_per_s / 1e9 / result.settings.cpus().len() as f64;
+    if busy > DISTURBED {
+        lines.push(format!(
+            "warning: the CPUs were {:.0} % busy before any load was applied; end what else runs there",
+            busy * 100.0
+        ));
+    }
+    let windows = || result.arms.iter().flat_map(|arm| &arm.windows);
+    let stolen: u64 = windows().map(|window| window.window.machine_steal_ns).sum();
+    let used: u64 = windows().map(|window| window.window.machine_busy_ns).sum();
+    // Of the time that was wanted, so that idling does not dilute it.
+    let steal = stolen as f64 / (used + stolen).max(1) as f64;
+    if steal > DISTURBED {
+        lines.push(format!(
+            "warning: the hypervisor took {:.0} % of the CPU time away, and some of that is counted \
+             as used; trust ratios, not absolute figures",
+            steal * 100.0
+        ));
+    }
+    lines
+}
+
+fn client_bound(result: &RunResult, arm: &ArmResult) -> Option<String> {
+    let figures = Figures::of(result, arm, LoadPoint::Saturation);
+    let (client, server) = (figures.client_busy?.median, figures.server_busy?.median);
+    (client > CLIENT_BOUND && client > server).then(|| {
+        format!(
+            "note: {}: the client's CPUs were {:.0} % busy and the server's {:.0} %, so this saturation \
+             rate is the client's; compare CPU time",
+            arm.label(),
+            client * 100.0,
+            server * 100.0
+        )
+    })
+}
+
+/// Open-loop rows in which much of the latency is the generator's own lateness.
+fn late(result: &RunResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (arm, point, latency, lateness) in table::open_rows(result) {
+        if let (Some(latency), Some(lateness)) = (latency.quantile(0.99), lateness.quantile(0.99))
+            && lateness.as_secs_f64() > LATE * latency.as_secs_f64()
+        {
+            lines.push(format!(
+                "note: {} at {point}: at p99 the generator itself was {:.0} us late, of {:.0} us",
+                arm.label(),
+                lateness.as_secs_f64() * 1e6,
+                latency.as_secs_f64() * 1e6
+            ));
+        }
+    }
+    lines
+}
+
+fn verified(result: &RunResult) -> Option<String> {
+    let ends = result.arms.iter().flat_map(|arm| &arm.windows).map(|window| &window.server_end);
+    let (full, resumed) = ends.fold((0, 0), |(full, resumed), end| {
+        (full + end.of_kind("Full"), resumed + end.of_kind("Resumed"))
+    });
+    (full + resumed > 0).then(|| {
+        format!(
+            "handshakes verified at both ends: {full} full, {resumed} resumed, all of the declared \
+             kind, suite, group and peer identity"
+        )
+    })
+}

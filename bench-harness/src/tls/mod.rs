@@ -1,0 +1,15 @@
+//! TLS as every role uses it: one way to build configurations, one way to see what was negotiated.
+//!
+//! Generator, server and sidecars all go through this module, so that two arms differ in the
+//! provider and the path only, never in a detail of how a connection is made.
+
+mod config;
+mod dial;
+mod observe;
+mod provider;
+mod sessions;
+
+pub use config::{TlsEnd, check_parameters};
+pub use dial::{Acceptor, Connection, DialError, Dialer};
+pub use observe::{HandshakeCount, Negotiated, Observations, Observer};
+pub use provider::build as build_provider;
