@@ -85,6 +85,8 @@
 //! ```
 
 pub mod cpu;
+#[cfg(not(feature = "fips"))]
+pub mod multibuffer;
 pub mod plan;
 
 mod backend;
