@@ -15,6 +15,7 @@ use crate::ends::GREETING;
 /// Killed when dropped.
 pub(crate) struct Tool {
     name: String,
+    program: String,
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -50,6 +51,7 @@ impl Tool {
         let stdin = child.stdin.take();
         Self {
             name: format!("{program} {}", args.join(" ")),
+            program: program.to_owned(),
             child,
             stdin,
             lines,
@@ -125,6 +127,11 @@ impl Tool {
     /// Found through the kernel's tables: not every tool tells the port it was given.
     fn bound_port(&self) -> Option<u16> {
         let process = Process::new(self.child.id() as i32).ok()?;
+        // Until it has become the tool, it is a copy of this process, with the sockets of the tests
+        // beside this one. (Under emulation, starting a program returns as early as that.)
+        if process.exe().ok()?.file_name()? != self.program.as_str() {
+            return None;
+        }
         let sockets: Vec<u64> = process
             .fd()
             .ok()?
