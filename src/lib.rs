@@ -53,6 +53,8 @@
 //! - `aws-lc-rs` (default): the complete backend, and the default for every algorithm.
 //! - `ring`, `graviola`: further backends to choose from. Graviola is chosen only on CPUs with the
 //!   features that it takes for granted.
+//! - RustCrypto's SHA-2 and HMAC are always there, as candidates for the transcript hash and the key
+//!   schedule.
 //! - `prefer-post-quantum` (default): X25519MLKEM768 first among the groups. As in rustls, it turns
 //!   `aws-lc-rs` on.
 //! - `fips`: the AWS-LC FIPS module alone. The provider is rustls's own

@@ -106,8 +106,8 @@ impl Builder {
 
 /// The most preferred backend that runs on `cpu`.
 fn preferred(cpu: &Cpu) -> Result<&'static Adapter, Error> {
-    let usable = Backend::compiled().find_map(|backend| backend.usable(cpu).ok());
-    usable.ok_or_else(|| Error::NoBackend {
+    let whole = Backend::whole(cpu).map(|(_, adapter)| adapter).next();
+    whole.ok_or_else(|| Error::NoBackend {
         compiled: named::list(&Backend::compiled().collect::<Vec<_>>()),
     })
 }

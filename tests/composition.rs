@@ -7,8 +7,8 @@ mod common;
 use std::mem::size_of_val;
 use std::sync::Arc;
 
-use common::own_provider;
 use common::pair::{Kind, Pair, Pki};
+use common::{own_provider, whole_backends};
 use rustls::crypto::CryptoProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, SupportedCipherSuite};
@@ -37,7 +37,7 @@ fn compositions() -> Vec<Offload> {
 }
 
 /// Where a part is, and how big: enough to tell a backend's static from a wrapper around it.
-fn identity<T: ?Sized>(part: &T) -> (*const (), usize) {
+fn identity<T: ?Sized>(part: &T) -> Identity {
     (std::ptr::from_ref(part).cast(), size_of_val(part))
 }
 
@@ -60,45 +60,53 @@ fn find(provider: &CryptoProvider, id: CipherSuite) -> SupportedCipherSuite {
 
 #[test]
 fn suites_are_made_of_the_chosen_backends_own_statics() {
+    let cpu = Cpu::detect().unwrap();
     for offload in compositions() {
         for suite in offload.provider().cipher_suites {
             let id = suite.suite();
-            let [aead, hash, hkdf] = slots(id)
-                .map(|slot| find(&own_provider(offload.plan().backend(slot).unwrap()), id));
-            match (suite, aead, hash, hkdf) {
-                (
-                    SupportedCipherSuite::Tls13(suite),
-                    SupportedCipherSuite::Tls13(aead),
-                    SupportedCipherSuite::Tls13(hash),
-                    SupportedCipherSuite::Tls13(hkdf),
-                ) => {
-                    assert_eq!(identity(suite.aead_alg), identity(aead.aead_alg));
-                    assert_eq!(
-                        identity(suite.common.hash_provider),
-                        identity(hash.common.hash_provider)
-                    );
-                    assert_eq!(identity(suite.hkdf_provider), identity(hkdf.hkdf_provider));
-                    assert_eq!(
-                        suite.common.confidentiality_limit,
-                        aead.common.confidentiality_limit
-                    );
-                }
-                (
-                    SupportedCipherSuite::Tls12(suite),
-                    SupportedCipherSuite::Tls12(aead),
-                    SupportedCipherSuite::Tls12(hash),
-                    SupportedCipherSuite::Tls12(hkdf),
-                ) => {
-                    assert_eq!(identity(suite.aead_alg), identity(aead.aead_alg));
-                    assert_eq!(
-                        identity(suite.common.hash_provider),
-                        identity(hash.common.hash_provider)
-                    );
-                    assert_eq!(identity(suite.prf_provider), identity(hkdf.prf_provider));
-                }
-                _ => panic!("{id:?} changed its protocol version"),
+            let [aead, hash, hkdf] = slots(id).map(|slot| offload.plan().backend(slot).unwrap());
+            assert_eq!(parts(&suite).aead, parts(&find(&own_provider(aead), id)).aead);
+            if hash == Backend::RustCrypto {
+                assert!(whole_backends(&cpu).iter().all(|&whole| {
+                    parts(&find(&own_provider(whole), id)).hash != parts(&suite).hash
+                }));
+            } else {
+                assert_eq!(parts(&suite).hash, parts(&find(&own_provider(hash), id)).hash);
+            }
+            if hkdf == Backend::RustCrypto {
+                assert!(whole_backends(&cpu).iter().all(|&whole| {
+                    parts(&find(&own_provider(whole), id)).schedule != parts(&suite).schedule
+                }));
+            } else {
+                assert_eq!(parts(&suite).schedule, parts(&find(&own_provider(hkdf), id)).schedule);
             }
         }
+    }
+}
+
+type Identity = (*const (), usize);
+
+/// Where a suite's parts are.
+struct Parts {
+    /// Record protection, and the limit that belongs to it.
+    aead: (Identity, u64),
+    hash: Identity,
+    /// HKDF or PRF.
+    schedule: Identity,
+}
+
+fn parts(suite: &SupportedCipherSuite) -> Parts {
+    match suite {
+        SupportedCipherSuite::Tls13(suite) => Parts {
+            aead: (identity(suite.aead_alg), suite.common.confidentiality_limit),
+            hash: identity(suite.common.hash_provider),
+            schedule: identity(suite.hkdf_provider),
+        },
+        SupportedCipherSuite::Tls12(suite) => Parts {
+            aead: (identity(suite.aead_alg), suite.common.confidentiality_limit),
+            hash: identity(suite.common.hash_provider),
+            schedule: identity(suite.prf_provider),
+        },
     }
 }
 
@@ -201,7 +209,7 @@ fn nothing_that_any_backend_offers_is_missing() {
     };
     for offload in compositions() {
         let (suites, groups, schemes, verifiers) = ids(&offload.provider());
-        for backend in Backend::available(offload.plan().cpu()) {
+        for backend in whole_backends(offload.plan().cpu()) {
             let own = ids(&own_provider(backend));
             assert!(own.0.iter().all(|suite| suites.contains(suite)));
             assert!(own.1.iter().all(|group| groups.contains(group)));

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::own_provider;
+use common::{own_provider, whole_backends};
 use rustls::SignatureScheme;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -59,7 +59,7 @@ fn each_kind_of_key_signs_with_the_chosen_backends_signer() {
         (Algorithm::RsaPkcs1Sign, SignatureScheme::RSA_PKCS1_SHA256, || der(RSA)),
         (Algorithm::RsaPssSign, SignatureScheme::RSA_PSS_SHA256, || der(RSA)),
     ];
-    for backend in Backend::available(&Cpu::detect().unwrap()) {
+    for backend in whole_backends(&Cpu::detect().unwrap()) {
         for (algorithm, scheme, key) in kinds {
             let composed = signer(&offload(&[(algorithm, backend)]), key(), scheme);
             assert_eq!(composed, signer(&own_provider(backend), key(), scheme), "{backend}");
@@ -69,7 +69,7 @@ fn each_kind_of_key_signs_with_the_chosen_backends_signer() {
 
 #[test]
 fn the_two_paddings_of_an_rsa_key_can_be_served_by_different_backends() {
-    let backends = Backend::available(&Cpu::detect().unwrap());
+    let backends = whole_backends(&Cpu::detect().unwrap());
     for &pss in &backends {
         for &pkcs1 in &backends {
             let choices = [(Algorithm::RsaPssSign, pss), (Algorithm::RsaPkcs1Sign, pkcs1)];
@@ -95,7 +95,7 @@ fn the_two_paddings_of_an_rsa_key_can_be_served_by_different_backends() {
 #[cfg(feature = "aws-lc-rs")]
 #[test]
 fn what_the_chosen_backend_cannot_load_stays_with_aws_lc_rs() {
-    for backend in Backend::available(&Cpu::detect().unwrap()) {
+    for backend in whole_backends(&Cpu::detect().unwrap()) {
         let signing = [
             Algorithm::EcdsaP256Sign,
             Algorithm::EcdsaP384Sign,

@@ -9,8 +9,8 @@ mod common;
 
 use std::sync::Arc;
 
-use common::own_provider;
 use common::pair::{Kind, Pair, Pki};
+use common::{own_provider, whole_backends};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache};
 use rustls::version::{TLS12, TLS13};
@@ -64,7 +64,7 @@ impl Arm {
     /// Ours first, then each backend's own.
     fn all() -> Vec<Self> {
         let mut arms = vec![Self::offload()];
-        arms.extend(Backend::available(&Cpu::detect().unwrap()).into_iter().map(Self::own));
+        arms.extend(whole_backends(&Cpu::detect().unwrap()).into_iter().map(Self::own));
         assert!(arms.len() >= 2);
         arms
     }

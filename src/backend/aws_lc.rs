@@ -6,6 +6,7 @@ use super::Adapter;
 
 pub(super) static ADAPTER: Adapter = Adapter {
     requires: &[],
+    serves: None,
     provider: aws_lc_rs::default_provider,
     ticketer: aws_lc_rs::Ticketer::new,
 };

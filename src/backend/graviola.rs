@@ -22,6 +22,7 @@ const REQUIRES: &[Feature] = &[Feature::Neon, Feature::Aes, Feature::Pmull, Feat
 
 pub(super) static ADAPTER: Adapter = Adapter {
     requires: REQUIRES,
+    serves: None,
     provider: rustls_graviola::default_provider,
     ticketer: rustls_graviola::Ticketer::new,
 };

@@ -10,6 +10,8 @@ mod aws_lc;
 mod graviola;
 #[cfg(all(feature = "ring", not(feature = "fips")))]
 mod ring;
+#[cfg(not(feature = "fips"))]
+mod rustcrypto;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use rustls::{CipherSuite, NamedGroup, SupportedCipherSuite, Tls13CipherSuite};
 use crate::Error;
 use crate::cpu::{Cpu, Feature};
 use crate::named::{self, named_enum};
+use crate::plan::Algorithm;
 
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola")))]
 compile_error!(
@@ -36,6 +39,8 @@ named_enum! {
         Ring = "ring",
         /// Graviola through the crate `rustls-graviola`.
         Graviola = "graviola",
+        /// RustCrypto's SHA-2 and HMAC, for transcript hash and key schedule only.
+        RustCrypto = "rustcrypto",
     }
 }
 
@@ -43,6 +48,8 @@ named_enum! {
 pub(crate) struct Adapter {
     /// The CPU features without which this backend panics or faults.
     requires: &'static [Feature],
+    /// The only algorithms that it may be chosen for; `None` if it is a provider in its own right.
+    serves: Option<&'static [Algorithm]>,
     /// rustls's provider of this backend, the source of all parts.
     pub(crate) provider: fn() -> CryptoProvider,
     /// A fresh ticketer with random keys.
@@ -58,6 +65,14 @@ impl Backend {
     /// The backends that are compiled in.
     pub(crate) fn compiled() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|backend| backend.adapter().is_some())
+    }
+
+    /// The backends that are providers in their own right, with the adapters of those that run on
+    /// `cpu`, most preferred first.
+    pub(crate) fn whole(cpu: &Cpu) -> impl Iterator<Item = (Self, &'static Adapter)> {
+        let usable =
+            Self::compiled().filter_map(|backend| Some((backend, backend.usable(cpu).ok()?)));
+        usable.filter(|(_, adapter)| adapter.serves.is_none())
     }
 
     /// The adapter, if this backend is compiled in and runs on `cpu`.
@@ -81,6 +96,8 @@ impl Backend {
             Self::Ring => Some(&ring::ADAPTER),
             #[cfg(all(feature = "graviola", not(feature = "fips")))]
             Self::Graviola => Some(&graviola::ADAPTER),
+            #[cfg(not(feature = "fips"))]
+            Self::RustCrypto => Some(&rustcrypto::ADAPTER),
             #[allow(unreachable_patterns)] // reached unless every backend is compiled in
             _ => None,
         }
@@ -94,7 +111,15 @@ impl Backend {
             Self::AwsLcRs => "enable the cargo feature `aws-lc-rs` of rustls-offload",
             Self::Ring => "enable the cargo feature `ring` of rustls-offload",
             Self::Graviola => "enable the cargo feature `graviola` of rustls-offload",
+            Self::RustCrypto => "it is compiled in unless the cargo feature `fips` is on",
         }
+    }
+}
+
+impl Adapter {
+    /// Whether it may be chosen for `algorithm`.
+    pub(crate) fn may_serve(&self, algorithm: Algorithm) -> bool {
+        self.serves.is_none_or(|served| served.contains(&algorithm))
     }
 }
 

@@ -4,5 +4,9 @@ use rustls::crypto::ring;
 
 use super::Adapter;
 
-pub(super) static ADAPTER: Adapter =
-    Adapter { requires: &[], provider: ring::default_provider, ticketer: ring::Ticketer::new };
+pub(super) static ADAPTER: Adapter = Adapter {
+    requires: &[],
+    serves: None,
+    provider: ring::default_provider,
+    ticketer: ring::Ticketer::new,
+};

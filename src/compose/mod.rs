@@ -13,7 +13,7 @@ mod verify;
 
 use rustls::crypto::CryptoProvider;
 
-use crate::backend::Backend;
+use crate::backend::{Adapter, Backend};
 use crate::plan::{Algorithm, Plan};
 
 /// The provider that `plan` describes. The plan's CPU must run at least one backend.
@@ -31,19 +31,24 @@ pub(crate) fn provider(plan: &Plan) -> CryptoProvider {
     }
 }
 
-/// The providers to pick from, most preferred first, and the plan to pick by.
+/// The providers to pick from, and the plan to pick by.
 struct Sources<'a> {
+    /// The whole ones, most preferred first.
     all: Vec<(Backend, CryptoProvider)>,
+    /// Those that are used only for what the plan names them for.
+    partial: Vec<(Backend, CryptoProvider)>,
     plan: &'a Plan,
 }
 
 impl<'a> Sources<'a> {
     fn of(plan: &'a Plan) -> Self {
-        let usable = Backend::compiled().filter_map(|backend| {
-            let adapter = backend.usable(plan.cpu()).ok()?;
-            Some((backend, (adapter.provider)()))
-        });
-        Self { all: usable.collect(), plan }
+        let made = |(backend, adapter): (Backend, &Adapter)| (backend, (adapter.provider)());
+        let all: Vec<_> = Backend::whole(plan.cpu()).map(made).collect();
+        let partial = Backend::compiled()
+            .filter(|backend| all.iter().all(|(whole, _)| whole != backend))
+            .filter_map(|backend| Some(made((backend, backend.usable(plan.cpu()).ok()?))))
+            .collect();
+        Self { all, partial, plan }
     }
 
     /// The providers, most preferred first.
@@ -58,7 +63,8 @@ impl<'a> Sources<'a> {
         part: impl Fn(&CryptoProvider) -> Option<T>,
     ) -> Option<(Backend, T)> {
         let chosen = algorithm.and_then(|algorithm| self.plan.backend(algorithm));
-        let first = self.all.iter().filter(|(backend, _)| Some(*backend) == chosen);
+        let everywhere = self.all.iter().chain(&self.partial);
+        let first = everywhere.filter(|(backend, _)| Some(*backend) == chosen);
         let others = self.all.iter().filter(|(backend, _)| Some(*backend) != chosen);
         first.chain(others).find_map(|(backend, provider)| Some((*backend, part(provider)?)))
     }

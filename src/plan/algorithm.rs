@@ -62,6 +62,9 @@ impl Algorithm {
         let mut candidates = Backend::available(cpu);
         candidates.retain(|backend| {
             backend.usable(cpu).is_ok_and(|adapter| {
+                if !adapter.may_serve(self) {
+                    return false;
+                }
                 let provider = (adapter.provider)();
                 let group = self.named_group().is_none_or(|id| provider.group(id).is_some());
                 group && self.record_suite().is_none_or(|id| provider.suite(id).is_some())
