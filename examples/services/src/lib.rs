@@ -1,20 +1,33 @@
-//! What all example services share: credentials from PEM files, and the two rustls configurations.
+//! What all example services share: credentials from PEM files, the two rustls configurations, and
+//! a server's side of the handshake.
 //!
 //! The provider goes in at exactly one place each, [`Identity::server_config`] and
 //! [`Identity::client_config`]; everything else is what any rustls application does.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::SupportedKxGroup;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, CommonState, RootCertStore, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use webpki::EndEntityCert;
 
 /// Any failure; examples have nobody to tell them apart for.
 pub type AnyError = Box<dyn Error + Send + Sync>;
+
+/// How long a client may take over its handshake. Without a limit, clients that connect and then
+/// say nothing pile up until the server has no file descriptor left.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The files that say who a service is and whom it trusts, as command-line arguments.
 #[derive(Clone, clap::Args)]
@@ -25,9 +38,19 @@ pub struct Identity {
     /// Private key of the leaf in PEM.
     #[arg(long)]
     pub key: PathBuf,
-    /// Trusted root in PEM.
+    /// Trusted roots in PEM.
     #[arg(long)]
     pub ca: PathBuf,
+}
+
+/// The text of an [`Identity`]'s files, for a library that parses PEM itself.
+pub struct Pem {
+    /// The chain.
+    pub cert: Vec<u8>,
+    /// The private key.
+    pub key: Vec<u8>,
+    /// The trusted roots.
+    pub ca: Vec<u8>,
 }
 
 impl Identity {
@@ -43,7 +66,7 @@ impl Identity {
         Ok(ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(verifier)
-            .with_single_cert(self.chain()?, PrivateKeyDer::from_pem_file(&self.key)?)?)
+            .with_single_cert(certificates(&self.cert)?, self.private_key()?)?)
     }
 
     /// A client that presents its certificate.
@@ -55,24 +78,92 @@ impl Identity {
         Ok(ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(self.roots()?)
-            .with_client_auth_cert(self.chain()?, PrivateKeyDer::from_pem_file(&self.key)?)?)
+            .with_client_auth_cert(certificates(&self.cert)?, self.private_key()?)?)
     }
 
-    fn chain(&self) -> Result<Vec<CertificateDer<'static>>, AnyError> {
-        Ok(CertificateDer::pem_file_iter(&self.cert)?.collect::<Result<_, _>>()?)
+    /// The files as they are, after a look at whether each is what it should be.
+    ///
+    /// # Errors
+    /// When a file can't be read or holds something else.
+    pub fn pem(&self) -> Result<Pem, AnyError> {
+        certificates(&self.cert)?;
+        self.private_key()?;
+        self.roots()?;
+        let read = |path: &Path| fs::read(path).map_err(|error| in_file(path, error));
+        Ok(Pem { cert: read(&self.cert)?, key: read(&self.key)?, ca: read(&self.ca)? })
+    }
+
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>, AnyError> {
+        PrivateKeyDer::from_pem_file(&self.key).map_err(|error| in_file(&self.key, error))
     }
 
     fn roots(&self) -> Result<RootCertStore, AnyError> {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(&self.ca)?)?;
+        for root in certificates(&self.ca)? {
+            roots.add(root).map_err(|error| in_file(&self.ca, error))?;
+        }
         Ok(roots)
     }
 }
 
-/// What was negotiated, in one line.
+/// All certificates in a PEM file; at least one.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, AnyError> {
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| in_file(path, error))?;
+    if found.is_empty() { Err(in_file(path, "there is no certificate in it")) } else { Ok(found) }
+}
+
+fn in_file(path: &Path, error: impl Display) -> AnyError {
+    format!("{}: {error}", path.display()).into()
+}
+
+/// The next connection. What fails here is one connection, or the system is short of something; a
+/// server outlives both.
+pub async fn next_connection(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => return tcp,
+            Err(error) => {
+                eprintln!("accepting a connection: {error}");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Completes the handshake on a connection that was accepted, in [`HANDSHAKE_TIMEOUT`], and prints
+/// what was negotiated. Call it in the connection's own task: others must not wait for it.
+///
+/// # Errors
+/// When the client is too slow, not to be trusted, or gone.
+pub async fn handshake(
+    acceptor: &TlsAcceptor,
+    tcp: TcpStream,
+) -> Result<TlsStream<TcpStream>, AnyError> {
+    let accepted = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(tcp)).await;
+    let tls = accepted.map_err(|_| "handshake: the client took too long")??;
+    println!("{}", negotiated(tls.get_ref().1));
+    Ok(tls)
+}
+
+/// What was negotiated, and with whom, in one line.
 pub fn negotiated(state: &CommonState) -> String {
-    let suite = state.negotiated_cipher_suite().map(|suite| suite.suite());
+    let unknown = || "?".to_owned();
+    let kind = state.handshake_kind().map_or_else(unknown, |kind| format!("{kind:?}"));
+    let suite = state.negotiated_cipher_suite();
+    let suite = suite.map_or_else(unknown, |suite| format!("{:?}", suite.suite()));
     let group = state.negotiated_key_exchange_group().map(SupportedKxGroup::name);
-    let peer = state.peer_certificates().map_or(0, <[_]>::len);
-    format!("{:?} {suite:?} {group:?} peer chain of {peer}", state.handshake_kind())
+    let group = group.map_or_else(unknown, |group| format!("{group:?}"));
+    let peer = state.peer_certificates().and_then(<[_]>::first);
+    let peer = peer.and_then(spiffe_id).unwrap_or_else(|| "a peer without SPIFFE ID".to_owned());
+    format!("{kind} {suite} {group} with {peer}")
+}
+
+/// The SPIFFE ID of a verified leaf: its URI SAN, of which an X.509-SVID has exactly one.
+pub fn spiffe_id(leaf: &CertificateDer<'_>) -> Option<String> {
+    let certificate = EndEntityCert::try_from(leaf).ok()?;
+    let mut names = certificate.valid_uri_names();
+    let id = names.next().filter(|name| name.starts_with("spiffe://"))?;
+    names.next().is_none().then(|| id.to_owned())
 }

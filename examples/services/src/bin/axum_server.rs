@@ -8,8 +8,9 @@ use axum::Router;
 use axum::routing::get;
 use axum::serve::Listener;
 use clap::Parser;
-use rustls_offload_services::{AnyError, Identity};
+use rustls_offload_services::{AnyError, Identity, handshake, next_connection};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -29,13 +30,17 @@ async fn main() -> Result<(), AnyError> {
     let tcp = TcpListener::bind(args.listen).await?;
     println!("listening on {}", tcp.local_addr()?);
     let app = Router::new().route("/", get(async || "hello from axum"));
-    Ok(axum::serve(TlsListener { tcp, acceptor }, app).await?)
+    Ok(axum::serve(TlsListener { tcp, acceptor, handshakes: JoinSet::new() }, app).await?)
 }
 
-/// Accepts one connection at a time; a busy service gives each handshake a task of its own.
+type Accepted = Result<(TlsStream<TcpStream>, SocketAddr), AnyError>;
+
+/// Runs every handshake in a task of its own and hands over whichever is done: axum takes one
+/// connection after the other, and a slow client must not keep the rest waiting.
 struct TlsListener {
     tcp: TcpListener,
     acceptor: TlsAcceptor,
+    handshakes: JoinSet<Accepted>,
 }
 
 impl Listener for TlsListener {
@@ -44,10 +49,19 @@ impl Listener for TlsListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
-            let (tcp, address) = Listener::accept(&mut self.tcp).await;
-            match self.acceptor.accept(tcp).await {
-                Ok(tls) => return (tls, address),
-                Err(error) => eprintln!("handshake: {error}"),
+            tokio::select! {
+                tcp = next_connection(&self.tcp) => {
+                    let acceptor = self.acceptor.clone();
+                    self.handshakes.spawn(async move {
+                        let address = tcp.peer_addr()?;
+                        Ok((handshake(&acceptor, tcp).await?, address))
+                    });
+                }
+                Some(done) = self.handshakes.join_next() => match done {
+                    Ok(Ok(accepted)) => return accepted,
+                    Ok(Err(error)) => eprintln!("connection: {error}"),
+                    Err(panic) => eprintln!("handshake task: {panic}"),
+                },
             }
         }
     }

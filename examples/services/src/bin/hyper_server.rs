@@ -11,8 +11,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use rustls_offload_services::{AnyError, Identity};
-use tokio::net::TcpListener;
+use rustls_offload_services::{AnyError, Identity, handshake, next_connection};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 #[derive(Parser)]
@@ -31,22 +31,19 @@ async fn main() -> Result<(), AnyError> {
     let listener = TcpListener::bind(args.listen).await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (tcp, _) = listener.accept().await?;
+        let tcp = next_connection(&listener).await;
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            match acceptor.accept(tcp).await {
-                Ok(tls) => {
-                    let service = service_fn(hello);
-                    if let Err(error) =
-                        http1::Builder::new().serve_connection(TokioIo::new(tls), service).await
-                    {
-                        eprintln!("connection: {error}");
-                    }
-                }
-                Err(error) => eprintln!("handshake: {error}"),
+            if let Err(error) = serve(&acceptor, tcp).await {
+                eprintln!("connection: {error}");
             }
         });
     }
+}
+
+async fn serve(acceptor: &TlsAcceptor, tcp: TcpStream) -> Result<(), AnyError> {
+    let tls = handshake(acceptor, tcp).await?;
+    Ok(http1::Builder::new().serve_connection(TokioIo::new(tls), service_fn(hello)).await?)
 }
 
 async fn hello<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Parser;
-use rustls_offload_services::{AnyError, Identity, negotiated};
+use rustls_offload_services::{AnyError, Identity, handshake, next_connection};
 use tokio::io::{AsyncWriteExt, copy, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -25,7 +25,7 @@ async fn main() -> Result<(), AnyError> {
     let listener = TcpListener::bind(args.listen).await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (tcp, _) = listener.accept().await?;
+        let tcp = next_connection(&listener).await;
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             if let Err(error) = echo(&acceptor, tcp).await {
@@ -36,8 +36,7 @@ async fn main() -> Result<(), AnyError> {
 }
 
 async fn echo(acceptor: &TlsAcceptor, tcp: TcpStream) -> Result<(), AnyError> {
-    let tls = acceptor.accept(tcp).await?;
-    println!("{}", negotiated(tls.get_ref().1));
+    let tls = handshake(acceptor, tcp).await?;
     let (mut reader, mut writer) = split(tls);
     copy(&mut reader, &mut writer).await?;
     Ok(writer.shutdown().await?)
