@@ -1,6 +1,6 @@
 //! `doctor` and `primitives` as a user or a script calls them.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -59,5 +59,26 @@ fn primitives_prints_one_document_and_nothing_else_on_standard_output() {
     for operation in operations {
         let ratio = operation["ratio"].as_f64().unwrap();
         assert!(ratio > 0.0 && ratio <= 1.0, "{operation}");
+    }
+}
+
+/// `mtls-bench doctor | head -1`: a reader that has seen enough is no failure, of any command.
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let run = ["run", "--path", "plaintext", "--workload", "request", "--rounds", "1"];
+    let results = tempfile::tempdir().unwrap();
+    let folder = ["--window", "0.1", "--warmup", "0.1", "--load", "0.5", "--results"];
+    let run = [&run[..], &folder, &[results.path().to_str().unwrap()]].concat();
+    let json = [&run[..], &["--json"]].concat();
+    let quick = ["primitives", "--duration", "0.001"];
+    let commands: [&[&str]; 7] =
+        [&["doctor"], &["doctor", "--json"], &quick, &["schema"], &["--help"], &run, &json];
+    for arguments in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mtls-bench"));
+        let ended = command.args(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let errors = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{arguments:?}: {errors}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing that is missing makes it fail; it would be no use on the machines that need it most.
 
-use std::io::{self, Write};
+use std::fmt;
 
 use rustls_offload::Offload;
 use schemars::JsonSchema;
@@ -25,12 +25,12 @@ pub(super) struct Report {
     pub checks: Vec<Examined>,
 }
 
-/// Examines this machine and prints the report, as one JSON document if `json`.
+/// Examines this machine and returns what to print: one JSON document if `json`.
 ///
 /// # Errors
-/// [`Error::Cpu`] if the CPU mask is malformed or no backend runs here; [`Error::Output`] or
-/// [`Error::Json`] if the report can't be printed. Never because something is missing.
-pub(super) fn run(json: bool) -> Result<(), Error> {
+/// [`Error::Cpu`] if the CPU mask is malformed or no backend runs here; [`Error::Json`] if the
+/// report can't be written as JSON. Never because something is missing.
+pub(super) fn run(json: bool) -> Result<String, Error> {
     let host = Host::new(Offload::new()?.plan().clone());
     let report = Report {
         instance: instance::name(None)?,
@@ -38,40 +38,38 @@ pub(super) fn run(json: bool) -> Result<(), Error> {
         checks: doctor::examine(&host),
         machine: host.machine,
     };
-    let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
+        Ok(serde_json::to_string_pretty(&report)?)
     } else {
-        print(&mut out, &report)?;
-        writeln!(out, "\n{}", host.plan)?;
+        Ok(format!("{report}\n{}", host.plan))
     }
-    Ok(())
 }
 
-fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    print_machine(out, report)?;
-    writeln!(out)?;
-    let width = report.checks.iter().map(|examined| examined.check.len()).max().unwrap_or(0);
-    for Examined { check, finding } in &report.checks {
-        match finding {
-            Finding::Available { detail } => writeln!(out, "[ok] {check:<width$}  {detail}")?,
-            Finding::Missing { reason, fix } => {
-                writeln!(out, "[--] {check:<width$}  {reason}")?;
-                writeln!(out, "{:indent$}fix: {fix}", "", indent = width + 7)?;
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_machine(out, self)?;
+        writeln!(out)?;
+        let width = self.checks.iter().map(|examined| examined.check.len()).max().unwrap_or(0);
+        for Examined { check, finding } in &self.checks {
+            match finding {
+                Finding::Available { detail } => writeln!(out, "[ok] {check:<width$}  {detail}")?,
+                Finding::Missing { reason, fix } => {
+                    writeln!(out, "[--] {check:<width$}  {reason}")?;
+                    writeln!(out, "{:indent$}fix: {fix}", "", indent = width + 7)?;
+                }
             }
         }
+        let missing = self.checks.iter().filter(|examined| is_missing(examined)).count();
+        let available = self.checks.len() - missing;
+        writeln!(out, "\n{available} of {} available, {missing} missing", self.checks.len())
     }
-    let missing = report.checks.iter().filter(|examined| is_missing(examined)).count();
-    let available = report.checks.len() - missing;
-    writeln!(out, "\n{available} of {} available, {missing} missing", report.checks.len())
 }
 
 fn is_missing(examined: &Examined) -> bool {
     matches!(examined.finding, Finding::Missing { .. })
 }
 
-fn print_machine(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn write_machine(out: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     let Report { machine, instance, .. } = report;
     let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
     let reason = match &instance.reason {
@@ -114,9 +112,7 @@ mod tests {
 
     #[test]
     fn the_report_lines_up_and_gives_the_fix_under_the_reason() {
-        let mut text = Vec::new();
-        print(&mut text, &report()).unwrap();
-        let text = String::from_utf8(text).unwrap();
+        let text = report().to_string();
         assert!(text.starts_with("instance  box\n"), "{text}");
         let checks = "[ok] envoy       1.2.3\n\
                       [--] kernel-tls  not loaded\n                 fix: modprobe tls\n\

@@ -9,7 +9,7 @@ mod primitives;
 mod progress;
 mod run;
 
-use std::io::{ErrorKind, Write, stdout};
+use std::io::{ErrorKind, Write, stderr, stdout};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -47,8 +47,12 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
-        Command::Doctor { json } => doctor::run(json).map_err(Error::from),
-        Command::Primitives(args) => primitives::run(&args).map_err(Error::from),
+        Command::Doctor { json } => {
+            doctor::run(json).map_err(Error::from).and_then(|text| print(&text))
+        }
+        Command::Primitives(args) => {
+            primitives::run(&args).map_err(Error::from).and_then(|text| print(&text))
+        }
         Command::Schema => print_schema(),
         // The parent has the message already; the exit status is all that is left to tell.
         Command::Role => return role::main().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
@@ -56,7 +60,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mtls-bench: {error}");
+            say(&format!("mtls-bench: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
@@ -72,4 +76,9 @@ fn print(text: &str) -> Result<(), Error> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.map_err(Error::io("printing")),
     }
+}
+
+/// Tells whoever watches standard error; if nobody does any more, the work goes on.
+fn say(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }

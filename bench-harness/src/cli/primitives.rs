@@ -1,6 +1,5 @@
 //! `mtls-bench primitives`: which implementation is fastest at what, and whether the plan knows.
 
-use std::io::Write;
 use std::time::Duration;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
@@ -21,29 +20,26 @@ pub(super) struct Args {
     pub json: bool,
 }
 
-/// Measures and prints.
+/// Measures, and returns what to print.
 ///
 /// # Errors
-/// Those of [`primitives::compare`]; [`Error::Output`] or [`Error::Json`] if the report can't be
-/// printed.
-pub(super) fn run(args: &Args) -> Result<(), Error> {
+/// Those of [`primitives::compare`]; [`Error::Json`] if the report can't be written as JSON.
+pub(super) fn run(args: &Args) -> Result<String, Error> {
     let bar = ProgressBar::new(primitives::steps());
     if let Ok(style) = ProgressStyle::with_template("measuring {bar:40} {percent} %, {eta} left") {
         bar.set_style(style);
     }
     if bar.is_hidden() {
-        eprintln!("measuring every algorithm on every implementation, {:?} each", args.duration);
+        let each = args.duration;
+        super::say(&format!("measuring every algorithm on every implementation, {each:?} each"));
     }
     let measured = primitives::compare(args.duration, || bar.inc(1))?;
     bar.finish_and_clear();
-    let mut out = std::io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &measured)?;
-        writeln!(out)?;
+        Ok(serde_json::to_string_pretty(&measured)?)
     } else {
-        writeln!(out, "{}\n{}", table(&measured), legend(&measured))?;
+        Ok(format!("{}\n{}", table(&measured), legend(&measured)))
     }
-    Ok(())
 }
 
 /// A time between a millisecond and an hour.

@@ -49,10 +49,10 @@ struct Lines;
 
 impl Progress for Lines {
     fn phase(&self, name: &str, steps: u64) {
-        eprintln!("{name} ({steps} steps)");
+        super::say(&format!("{name} ({steps} steps)"));
     }
 
     fn step(&self, what: &str) {
-        eprintln!("  {what}");
+        super::say(&format!("  {what}"));
     }
 }

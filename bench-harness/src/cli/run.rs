@@ -130,7 +130,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         let text =
             if args.json { serde_json::to_string(&result)? } else { report::render(&result) };
         super::print(&text)?;
-        eprintln!("result: {}", file.display());
+        super::say(&format!("result: {}", file.display()));
     }
     ended?;
     match result.problems().len() {

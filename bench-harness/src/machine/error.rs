@@ -1,7 +1,5 @@
 //! What can go wrong while the machine is examined: only what the user can put right.
 
-use std::io;
-
 /// A failure of describing, naming or measuring the machine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,9 +15,6 @@ pub enum Error {
         /// The name as given.
         given: String,
     },
-    /// Standard output can't be written.
-    #[error("cannot write to standard output: {0}")]
-    Output(#[from] io::Error),
     /// A report can't be put into JSON.
     #[error("cannot write the report as JSON: {0}")]
     Json(#[from] serde_json::Error),
