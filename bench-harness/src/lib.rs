@@ -19,6 +19,7 @@ pub mod pki;
 pub mod report;
 pub mod role;
 pub mod settings;
+mod sources;
 pub mod stats;
 pub mod tls;
 

@@ -6,6 +6,7 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
 use crate::Error;
+use crate::machine::{LocalPorts, Root};
 use crate::role::raise_open_files;
 
 /// Open files of a role besides its connections, generously.
@@ -40,7 +41,8 @@ pub(super) fn room_for(connections: usize) -> Result<(), Error> {
              {files}; raise it (ulimit -Hn) or lower --idle-connections"
         )));
     }
-    let ports = local_ports()?;
+    // What does not tell its ports can't be refused by them.
+    let ports = LocalPorts::describe(&Root::host()).map_or(usize::MAX, |p| p.count() as usize);
     if connections > ports {
         return Err(Error::Usage(format!(
             "{connections} idle connections need as many local ports, and there are {ports}; widen \
@@ -48,16 +50,4 @@ pub(super) fn room_for(connections: usize) -> Result<(), Error> {
         )));
     }
     Ok(())
-}
-
-/// How many ports the system gives to outgoing connections.
-fn local_ports() -> Result<usize, Error> {
-    let path = "/proc/sys/net/ipv4/ip_local_port_range";
-    let range = fs::read_to_string(path).map_err(Error::io(format!("reading {path}")))?;
-    let mut bounds = range.split_whitespace().filter_map(|bound| bound.parse::<usize>().ok());
-    Ok(match (bounds.next(), bounds.next()) {
-        (Some(first), Some(last)) => (last + 1).saturating_sub(first),
-        // Not a range that we understand, so none that we could refuse by.
-        _ => usize::MAX,
-    })
 }

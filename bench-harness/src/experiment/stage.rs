@@ -142,6 +142,12 @@ impl Stage {
                 window.listen_overflows
             ));
         }
+        if window.throttled_periods > 0 {
+            problems.push(format!(
+                "a CPU quota of the control group stopped the roles in {} periods; lift it (`mtls-bench doctor` says how)",
+                window.throttled_periods
+            ));
+        }
         let (made, seen) = (window.load_operations, client_end.total());
         let each_has_one = matches!(self.workload, Workload::Handshake(_)) && self.ends.is_some();
         if each_has_one && window.failures.is_empty() && made != seen {

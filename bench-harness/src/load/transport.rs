@@ -1,10 +1,12 @@
 //! Where an operation's bytes go: a TCP connection, or the in-memory sink.
 
 use std::io;
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+use crate::sources::Sources;
 
 /// Opens the byte streams that operations run over.
 pub(crate) trait Transport: 'static {
@@ -15,15 +17,13 @@ pub(crate) trait Transport: 'static {
     fn open(&self) -> impl Future<Output = io::Result<Self::Io>>;
 }
 
-/// TCP to the first hop of a path, with Nagle's algorithm off.
-pub(crate) struct Tcp(pub(crate) SocketAddr);
+/// TCP to the first hop of a path.
+pub(crate) struct Tcp(pub(crate) Arc<Sources>);
 
 impl Transport for Tcp {
     type Io = TcpStream;
 
     async fn open(&self) -> io::Result<TcpStream> {
-        let tcp = TcpStream::connect(self.0).await?;
-        tcp.set_nodelay(true)?;
-        Ok(tcp)
+        self.0.connect().await
     }
 }

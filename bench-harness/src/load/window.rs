@@ -38,6 +38,13 @@ pub struct Window {
     pub machine_steal_ns: u64,
     /// Connections that found the accept queue of a listener full (`TcpExt: ListenOverflows`).
     pub listen_overflows: u64,
+    /// Periods in which a CPU quota of a control group stopped the roles (`cpu.stat: nr_throttled`).
+    #[serde(default)]
+    pub throttled_periods: u64,
+    /// Addresses that the generator had to connect from for want of ports, counted over the whole
+    /// load: one, unless new connections came very fast.
+    #[serde(default)]
+    pub source_addresses: Option<u32>,
     /// From the start of an operation (in the open loop: the intended start) to its end.
     pub latency: Latency,
     /// Open loop: by how much the generator was late in starting operations.
@@ -138,6 +145,8 @@ impl Edge {
             machine_busy_ns: used.machine_busy_ns,
             machine_steal_ns: used.machine_steal_ns,
             listen_overflows: used.listen_overflows,
+            throttled_periods: used.throttled_periods,
+            source_addresses: None,
             latency: tally.latency,
             lateness: tally.lateness,
         }

@@ -53,19 +53,52 @@ pub(super) fn mounts(root: &Root) -> Vec<MountInfo> {
 }
 
 fn cpu_quota(root: &Root, mounts: &[MountInfo]) -> Option<f64> {
-    let ProcessCGroups(groups) = root.parsed("/proc/self/cgroup")?;
+    quotas(root, mounts).into_iter().map(|(_, quota)| quota).min_by(f64::total_cmp)
+}
+
+/// Every group that this process is in and that has a quota, by its folder.
+fn quotas(root: &Root, mounts: &[MountInfo]) -> Vec<(PathBuf, f64)> {
     let mut quotas = Vec::new();
+    let groups = root.parsed("/proc/self/cgroup").map_or_else(Vec::new, |ProcessCGroups(all)| all);
     for group in groups {
         let unified = group.hierarchy == 0;
         if !unified && !group.controllers.iter().any(|controller| controller == "cpu") {
             continue;
         }
         let Some(mount) = mounts.iter().find(|mount| holds_cpu(mount, unified)) else { continue };
-        let folders = folders(mount, Path::new(&group.pathname));
         let read = if unified { quota_v2 } else { quota_v1 };
-        quotas.extend(folders.iter().filter_map(|folder| read(root, folder)));
+        for folder in folders(mount, Path::new(&group.pathname)) {
+            quotas.extend(read(root, &folder).map(|quota| (folder, quota)));
+        }
     }
-    quotas.into_iter().min_by(f64::total_cmp)
+    quotas
+}
+
+/// Counts how often the quotas on this process have stopped it.
+pub(crate) struct Throttling {
+    root: Root,
+    counters: Vec<PathBuf>,
+}
+
+impl Throttling {
+    /// Watches the quotas that bind now; where there is none, there is nothing to read later.
+    pub(crate) fn watch(root: Root) -> Self {
+        let quotas = quotas(&root, &mounts(&root));
+        Self {
+            counters: quotas.into_iter().map(|(group, _)| group.join("cpu.stat")).collect(),
+            root,
+        }
+    }
+
+    /// Periods, of all watched groups together, in which a quota was used up and tasks were stopped.
+    pub(crate) fn periods(&self) -> u64 {
+        let throttled = |counters: &PathBuf| {
+            let text = self.root.text(counters)?;
+            let line = text.lines().find_map(|line| line.strip_prefix("nr_throttled "))?;
+            line.trim().parse::<u64>().ok()
+        };
+        self.counters.iter().filter_map(throttled).sum()
+    }
 }
 
 fn holds_cpu(mount: &MountInfo, unified: bool) -> bool {
@@ -163,6 +196,31 @@ mod tests {
             ("/sys/fs/cgroup/cpu.max", "200000 100000\n"),
         ]);
         assert_eq!(cgroup.cpu_quota, Some(2.0));
+    }
+
+    #[test]
+    fn throttled_periods_are_counted_where_there_is_a_quota_in_both_versions() {
+        let unlimited = ("/sys/fs/cgroup/a/cpu.stat", "nr_periods 9\nnr_throttled 9\n");
+        let (_guard, root) = machine(&[
+            ("/proc/self/mountinfo", V2),
+            ("/proc/self/cgroup", "0::/a/b\n"),
+            unlimited,
+            ("/sys/fs/cgroup/a/b/cpu.max", "150000 100000\n"),
+            ("/sys/fs/cgroup/a/b/cpu.stat", "usage_usec 5\nnr_periods 8\nnr_throttled 3\n"),
+        ]);
+        let throttling = Throttling::watch(root.clone());
+        assert_eq!(throttling.periods(), 3);
+        std::fs::write(root.path("/sys/fs/cgroup/a/b/cpu.stat"), "nr_throttled 7\n").unwrap();
+        assert_eq!(throttling.periods(), 7);
+
+        let (_guard, root) = machine(&[
+            ("/proc/self/mountinfo", V1_CPU),
+            ("/proc/self/cgroup", "3:cpu,cpuacct:/a\n"),
+            ("/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "50000\n"),
+            ("/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "100000\n"),
+            ("/sys/fs/cgroup/cpu,cpuacct/a/cpu.stat", "nr_periods 4\nnr_throttled 2\n"),
+        ]);
+        assert_eq!(Throttling::watch(root).periods(), 2);
     }
 
     #[test]

@@ -8,15 +8,18 @@ pub mod doctor;
 mod error;
 pub mod instance;
 mod kernel;
+mod ports;
 pub mod primitives;
 mod processor;
 mod root;
 mod steal;
 
+pub(crate) use cgroup::Throttling;
 use cgroup::mounts;
 pub use cgroup::{Cgroup, CgroupVersion};
 pub use error::Error;
 pub use kernel::Kernel;
+pub(crate) use ports::LocalPorts;
 pub use processor::Processor;
 use procfs::Meminfo;
 pub use root::Root;

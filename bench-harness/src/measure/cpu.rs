@@ -14,11 +14,13 @@ use nix::unistd::Pid;
 use procfs::{CpuTime, CurrentSI, KernelStats};
 
 use crate::Error;
+use crate::machine::{Root, Throttling};
 
 /// The processes and CPUs whose times are read together.
 pub struct CpuWatch {
     roles: Vec<(String, ClockId)>,
     cpus: Vec<usize>,
+    throttling: Throttling,
 }
 
 impl CpuWatch {
@@ -31,7 +33,9 @@ impl CpuWatch {
             let clock = clock_getcpuclockid(Pid::from_raw(*pid));
             clock.map(|clock| (role.clone(), clock)).map_err(|errno| gone(role, errno))
         });
-        Ok(Self { roles: clocks.collect::<Result<_, _>>()?, cpus: cpus.to_vec() })
+        // The roles are in the group of whoever watches them, as children of one command.
+        let throttling = Throttling::watch(Root::host());
+        Ok(Self { roles: clocks.collect::<Result<_, _>>()?, cpus: cpus.to_vec(), throttling })
     }
 
     /// Reads all clocks.
@@ -45,7 +49,13 @@ impl CpuWatch {
         });
         let role_ns = role_ns.collect::<Result<_, Error>>()?;
         let (machine_busy_ns, machine_steal_ns) = cpu_times(&self.cpus)?;
-        Ok(Clocks { role_ns, machine_busy_ns, machine_steal_ns, listen_overflows: overflows()? })
+        Ok(Clocks {
+            role_ns,
+            machine_busy_ns,
+            machine_steal_ns,
+            listen_overflows: overflows()?,
+            throttled_periods: self.throttling.periods(),
+        })
     }
 }
 
@@ -60,6 +70,7 @@ pub struct Clocks {
     machine_busy_ns: u64,
     machine_steal_ns: u64,
     listen_overflows: u64,
+    throttled_periods: u64,
 }
 
 /// CPU time used between two readings.
@@ -73,6 +84,8 @@ pub struct Used {
     pub machine_steal_ns: u64,
     /// Connections that found a listener's accept queue full, on the whole machine.
     pub listen_overflows: u64,
+    /// Periods in which a CPU quota of a control group stopped tasks of it.
+    pub throttled_periods: u64,
 }
 
 impl Clocks {
@@ -86,6 +99,7 @@ impl Clocks {
             machine_busy_ns: self.machine_busy_ns.saturating_sub(earlier.machine_busy_ns),
             machine_steal_ns: self.machine_steal_ns.saturating_sub(earlier.machine_steal_ns),
             listen_overflows: self.listen_overflows.saturating_sub(earlier.listen_overflows),
+            throttled_periods: self.throttled_periods.saturating_sub(earlier.throttled_periods),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::load::transport::Tcp;
 use crate::load::worker::Worker;
 use crate::load::{Client, measure};
 use crate::measure::CpuWatch;
+use crate::sources::Sources;
 use crate::tls::{Acceptor, Dialer};
 
 /// The generator's own name among the watched roles.
@@ -38,21 +39,25 @@ struct Generator {
     spec: GeneratorSpec,
     dialer: Arc<Dialer>,
     workers: Vec<Worker>,
+    sources: Arc<Sources>,
     watch: CpuWatch,
 }
 
 impl Generator {
     fn new(spec: GeneratorSpec) -> Result<Self, Error> {
         let dialer = Arc::new(dialer(&spec)?);
+        let sources = Arc::new(Sources::to(spec.target));
         let workers = (0..spec.cpus.len().max(1))
             .map(|_| {
                 let (spec, dialer) = (spec.clone(), dialer.clone());
-                Worker::start(move || client(&spec, Tcp(spec.target), dialer))
+                let transport = Tcp(sources.clone());
+                Worker::start(move || client(&spec, transport, dialer))
             })
             .collect::<Result<_, _>>()?;
         let mut watched: BTreeMap<String, i32> = spec.watch.clone();
         watched.insert(NAME.to_owned(), nix::unistd::getpid().as_raw());
-        Ok(Self { watch: CpuWatch::new(&watched, &spec.watch_cpus)?, spec, dialer, workers })
+        let watch = CpuWatch::new(&watched, &spec.watch_cpus)?;
+        Ok(Self { watch, spec, dialer, workers, sources })
     }
 
     fn carry_out(&self, command: Command) -> Result<Reply, Error> {
@@ -73,7 +78,9 @@ impl Generator {
             }
             Command::Hold { connections } => self.each_worker(connections, Worker::hold),
             Command::Load(order) => {
-                let window = measure(&self.workers, &order, &self.watch)?;
+                self.sources.take_used();
+                let mut window = measure(&self.workers, &order, &self.watch)?;
+                window.source_addresses = Some(self.sources.take_used());
                 Ok(Reply::Measured(Box::new(window)))
             }
         }

@@ -15,6 +15,7 @@ use super::server::{accept_loop, listen};
 use super::{Control, pinned_runtime};
 use crate::Error;
 use crate::settings::HandshakeMix;
+use crate::sources::Sources;
 use crate::tls::{Acceptor, Dialer, Observer};
 
 /// A whole TLS record's plaintext (RFC 8446, 5.1), so that records are as long as without the hop.
@@ -41,7 +42,7 @@ pub(super) fn run(spec: ProxySpec, control: &mut Control) -> Result<(), Error> {
 struct Proxy {
     acceptor: Acceptor,
     dialer: Dialer,
-    upstream: SocketAddr,
+    upstream: Sources,
 }
 
 impl Proxy {
@@ -52,7 +53,7 @@ impl Proxy {
                 (Acceptor::new(Some(&spec.tls))?, Dialer::new(None, HandshakeMix::Full)?)
             }
         };
-        Ok(Self { acceptor, dialer, upstream: spec.upstream })
+        Ok(Self { acceptor, dialer, upstream: Sources::to(spec.upstream) })
     }
 
     fn observer(&self) -> Option<Arc<Observer>> {
@@ -61,7 +62,8 @@ impl Proxy {
 
     async fn forward(&self, tcp: TcpStream) -> io::Result<()> {
         let mut downstream = self.acceptor.accept(tcp).await?;
-        let mut upstream = self.dialer.dial(self.upstream).await.map_err(io::Error::other)?;
+        let upstream = self.upstream.connect().await?;
+        let mut upstream = self.dialer.secure(upstream).await.map_err(io::Error::other)?;
         copy_bidirectional_with_sizes(&mut downstream, &mut upstream, BUFFER, BUFFER)
             .await
             .map(|_| ())

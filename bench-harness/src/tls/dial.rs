@@ -1,7 +1,6 @@
 //! Making and accepting the measured connections, in plaintext or in mutual TLS.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -26,11 +25,21 @@ pub type Connection<S = TcpStream> = Either<S, Box<TlsStream<S>>>;
 #[non_exhaustive]
 pub enum DialError {
     /// TCP said no.
-    #[error("connect: {}", .0.kind())]
+    #[error("connect: {}", connect_failure(.0))]
     Connect(#[source] io::Error),
     /// The TLS handshake failed, on this side or the other.
     #[error("handshake: {0}")]
     Handshake(#[source] io::Error),
+}
+
+fn connect_failure(error: &io::Error) -> String {
+    match error.kind() {
+        // Besides an address that is not ours, which nobody gave: `connect` found no free port.
+        io::ErrorKind::AddrNotAvailable => {
+            "every local port is taken; widen net.ipv4.ip_local_port_range".to_owned()
+        }
+        kind => kind.to_string(),
+    }
 }
 
 /// Makes client connections.
@@ -94,20 +103,10 @@ impl Dialer {
         }
     }
 
-    /// Connects to `target` and completes the handshake.
-    ///
-    /// # Errors
-    /// Counted by the observer as well where the handshake failed.
-    pub async fn dial(&self, target: SocketAddr) -> Result<Connection, DialError> {
-        let tcp = TcpStream::connect(target).await.map_err(DialError::Connect)?;
-        tcp.set_nodelay(true).map_err(DialError::Connect)?;
-        self.secure(tcp).await
-    }
-
     /// Completes the handshake over an established transport.
     ///
     /// # Errors
-    /// As [`Self::dial`].
+    /// Counted by the observer as well.
     pub async fn secure<S>(&self, transport: S) -> Result<Connection<S>, DialError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
