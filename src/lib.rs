@@ -49,6 +49,10 @@
 //! have together; Graviola alone has no QUIC, and no Ed25519 in TLS 1.2. Randomness and session tickets
 //! ([`Offload::ticketer`]) come from the most preferred backend.
 //!
+//! # Verifying peers
+//! [`verify`] wraps rustls's certificate verifiers, or any others, so that a peer's chain is verified
+//! once and not in every handshake. It works with every provider.
+//!
 //! # Cargo features
 //! - `aws-lc-rs` (default): the complete backend, and the default for every algorithm.
 //! - `ring`, `graviola`: further backends to choose from. Graviola is chosen only on CPUs with the
@@ -90,6 +94,7 @@ pub mod cpu;
 #[cfg(not(feature = "fips"))]
 pub mod multibuffer;
 pub mod plan;
+pub mod verify;
 
 mod backend;
 #[cfg(not(feature = "fips"))]
