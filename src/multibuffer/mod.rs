@@ -14,6 +14,7 @@
 //!
 //! Every layer is written once, generic over [`lanes::Lanes`]; the engine picks the implementation.
 
+mod field;
 mod lanes;
 
 use lanes::{Portable, Single};
