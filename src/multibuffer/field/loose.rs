@@ -5,7 +5,7 @@
 //! folds the sum back to just over p, so that bounds do not grow from step to step.
 
 use super::integer::carried;
-use super::{Element, LIMBS, Modulus, P256};
+use super::{Element, Integer, LIMBS, Modulus, P256};
 use crate::multibuffer::lanes::{Lanes, Word};
 
 /// A sum modulo p in Montgomery form, between `-K` p and `K` p.
@@ -34,17 +34,51 @@ impl<L: Lanes, const K: u32> Element<L, P256, K> {
         self,
         other: Element<L, P256, B>,
     ) -> Loose<L, 4> {
-        Loose { l: self.l, limbs: P256::reduce(self.l, self.columns(other)) }
+        Loose::from_columns(self.l, self.columns(other))
+    }
+
+    /// `self * b - c * d`, not carried: one reduction instead of two.
+    ///
+    /// Columns are differences of two column sums, each below 10 * 2^52, so their magnitudes are. The
+    /// value is (`self * b - c * d` + q p) / R with q < R: above -16 p^2 / R > -p and below 2 p.
+    #[inline(always)]
+    pub(in crate::multibuffer) fn mul_sub_mul<const B: u32, const C: u32, const D: u32>(
+        self,
+        b: Element<L, P256, B>,
+        (c, d): (Element<L, P256, C>, Element<L, P256, D>),
+    ) -> Loose<L, 4> {
+        let (ab, cd) = (self.columns(b), c.columns(d));
+        Loose::from_columns(self.l, std::array::from_fn(|i| ab[i].sub(cd[i])))
+    }
+
+    /// `self * b - 8 * c * c`, not carried, for `c` below 2 p.
+    ///
+    /// Columns are of magnitudes below 8 * 10 * 2^52, the limbs after reduction below 2^59. The value
+    /// is above -8 * 4 p^2 / R > -3 p and below 2 p. The limbs' magnitude is what makes it a `Loose<16>`.
+    #[inline(always)]
+    pub(in crate::multibuffer) fn mul_sub_8_sqr<const B: u32>(
+        self,
+        b: Element<L, P256, B>,
+        c: Element<L, P256, 2>,
+    ) -> Loose<L, 16> {
+        let (ab, cc) = (self.columns(b), c.square_columns());
+        Loose::from_columns(self.l, std::array::from_fn(|i| ab[i].sub(cc[i].shl::<3>())))
     }
 
     /// The square, not carried.
     #[inline(always)]
     pub(in crate::multibuffer) fn sqr_loose(self) -> Loose<L, 4> {
-        Loose { l: self.l, limbs: P256::reduce(self.l, self.square_columns()) }
+        Loose::from_columns(self.l, self.square_columns())
     }
 }
 
 impl<L: Lanes, const K: u32> Loose<L, K> {
+    /// A product's columns, reduced; the caller says how large that may be.
+    #[inline(always)]
+    fn from_columns(l: L, columns: [L::Word; 2 * LIMBS]) -> Self {
+        Self { l, limbs: P256::reduce(l, columns) }
+    }
+
     /// The sum, with `C >= K + B`.
     #[inline(always)]
     pub(in crate::multibuffer) fn plus<const B: u32, const C: u32>(
@@ -70,6 +104,14 @@ impl<L: Lanes, const K: u32> Loose<L, K> {
     pub(in crate::multibuffer) fn shl<const BITS: u32, const C: u32>(self) -> Loose<L, C> {
         const { assert!(K << BITS <= C && C <= MOST) };
         Loose { l: self.l, limbs: self.limbs.map(Word::shl::<BITS>) }
+    }
+
+    /// As an integer below p, for tables.
+    #[inline(always)]
+    pub(in crate::multibuffer) fn canonical(self) -> Element<L, P256, 1> {
+        let folded = Integer { l: self.l, limbs: self.fold().limbs };
+        let limbs = folded.sub_once(Integer::splat(self.l, P256::PRIME)).limbs;
+        Element::from_limbs(self.l, limbs)
     }
 
     /// As an element below p + 2^233, which is less than 1.0000002 p.

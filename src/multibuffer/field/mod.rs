@@ -57,8 +57,9 @@ pub(in crate::multibuffer) trait Modulus:
 
     /// Divides the ten `columns` by R = 2^260 modulo the prime (Montgomery's reduction).
     ///
-    /// Columns are words below 2^56, and stand for the sum of column i times 2^(52 i), below 2^520.
-    /// The result's limbs are below 2^57, and stand for (columns + q m) / R with 0 <= q < R.
+    /// Columns are signed words of magnitudes below 2^59, and stand for the sum of column i times
+    /// 2^(52 i). The result stands for (that sum + q m) / R with 0 <= q < R. Its limbs are the last five
+    /// columns, changed by less than 11 * 2^52.
     fn reduce<L: Lanes>(l: L, columns: [L::Word; 2 * LIMBS]) -> [L::Word; LIMBS];
 
     /// The inverse, by Fermat's theorem: `element` to the power of the prime less 2. Zero for zero.

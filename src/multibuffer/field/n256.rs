@@ -23,7 +23,7 @@ impl Modulus for N256 {
 
     /// Montgomery's reduction, limb by limb: q makes the lowest limb a multiple of 2^52.
     ///
-    /// A column starts below 2^56 and gets at most 10 halves below 2^52 and one carry: below 2^57.
+    /// To a column, at most 10 halves below 2^52 and one carry below 2^8 are added.
     #[inline(always)]
     fn reduce<L: Lanes>(l: L, columns: [L::Word; 2 * LIMBS]) -> [L::Word; LIMBS] {
         let inverse = l.splat(const { constants::negative_inverse(Self::PRIME[0]) });
@@ -35,7 +35,7 @@ impl Modulus for N256 {
                 t[i + j] = t[i + j].madd_lo(q, limb);
                 t[i + j + 1] = t[i + j + 1].madd_hi(q, limb);
             }
-            t[i + 1] = t[i + 1].add(t[i].shr::<LIMB_BITS>());
+            t[i + 1] = t[i + 1].add(t[i].sar::<LIMB_BITS>());
         }
         [t[5], t[6], t[7], t[8], t[9]]
     }

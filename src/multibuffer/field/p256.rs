@@ -13,16 +13,17 @@ impl Modulus for P256 {
 
     /// p's limbs are 2^52 - 1, 2^44 - 1, 0, 2^36 and 2^48 - 2^16, so -1/p is 1 modulo 2^52, and q
     /// is the lowest limb itself. Of q p, the lowest limb's q 2^52 - q cancels that limb and carries
-    /// q, and q + q (2^44 - 1) is q 2^44. The lowest limb's own carry is its bits from 52 up.
+    /// q, and q + q (2^44 - 1) is q 2^44. The lowest limb's own carry is its bits from 52 up, with
+    /// its sign; multiplications see the 52 bits below, which are q.
     ///
-    /// A column starts below 2^56 and gets at most 5 halves below 2^52 and one carry: below 2^57.
+    /// To a column, at most 6 halves below 2^52 and one carry below 2^8 are added.
     #[inline(always)]
     fn reduce<L: Lanes>(l: L, columns: [L::Word; 2 * LIMBS]) -> [L::Word; LIMBS] {
         let [b, d, e] = [1 << 44, 1 << 36, Self::PRIME[4]].map(|limb| l.splat(limb));
         let mut t = columns;
         for i in 0..LIMBS {
             let q = t[i];
-            t[i + 1] = t[i + 1].add(q.shr::<LIMB_BITS>()).madd_lo(q, b);
+            t[i + 1] = t[i + 1].add(q.sar::<LIMB_BITS>()).madd_lo(q, b);
             t[i + 2] = t[i + 2].madd_hi(q, b);
             t[i + 3] = t[i + 3].madd_lo(q, d);
             t[i + 4] = t[i + 4].madd_hi(q, d).madd_lo(q, e);

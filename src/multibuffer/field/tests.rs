@@ -144,7 +144,8 @@ fn arithmetic<L: Lanes, M: Modulus>(l: L, [a, b]: [&[Choice; MAX_LANES]; 2]) {
 }
 
 /// Sums modulo p, up to the largest that may be folded.
-fn sums<L: Lanes>(l: L, [a, b]: [&[Choice; MAX_LANES]; 2]) {
+fn sums<L: Lanes>(l: L, [ca, cb]: [&[Choice; MAX_LANES]; 2]) {
+    let (a, b) = (ca, cb);
     let p = prime::<P256>();
     let r_inverse = (BigUint::from(1_u8) << 260_u32).modinv(&p).unwrap();
     let (a16, b16) = (operands::<L, P256, 16>(l, a), operands::<L, P256, 16>(l, b));
@@ -165,6 +166,17 @@ fn sums<L: Lanes>(l: L, [a, b]: [&[Choice; MAX_LANES]; 2]) {
     let (a, b) = (&a4.integers, &b4.integers);
     let product = a4.element.mul_loose(b4.element);
     check(product.fold(), |i| &a[i] * &b[i] * &r_inverse);
+    let (c8, d2) = (operands::<L, P256, 8>(l, ca), operands::<L, P256, 2>(l, cb));
+    let (c, d) = (&c8.integers, &d2.integers);
+    check(a4.element.mul_sub_mul(b4.element, (c8.element, d2.element)).fold(), |i| {
+        (&a[i] * &b[i] + (&p * &p * 16_u32 - &c[i] * &d[i])) * &r_inverse
+    });
+    check(a4.element.mul_sub_8_sqr(b4.element, d2.element).fold(), |i| {
+        (&a[i] * &b[i] + (&p * &p * 32_u32 - &d[i] * &d[i] * 8_u32)) * &r_inverse
+    });
+    check(loose(a16.element).minus::<_, 32>(loose(b16.element)).canonical(), |i| {
+        &offset + &a16.integers[i] - &b16.integers[i]
+    });
     let square = a4.element.sqr_loose().shl::<3, 32>();
     check(product.minus::<_, 36>(square).fold(), |i| {
         let square = &a[i] * &a[i] * &r_inverse % &p * 8_u32;

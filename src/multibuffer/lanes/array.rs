@@ -32,6 +32,10 @@ macro_rules! lanes {
                 Array(std::array::from_fn(|lane| values[lane]))
             }
             #[inline(always)]
+            fn transpose(self, rows: [&[u64; MAX_LANES]; MAX_LANES]) -> [Self::Word; MAX_LANES] {
+                std::array::from_fn(|word| Array(std::array::from_fn(|lane| rows[lane][word])))
+            }
+            #[inline(always)]
             fn run<R>(self, f: impl FnOnce() -> R) -> R {
                 f()
             }

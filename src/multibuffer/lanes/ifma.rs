@@ -47,6 +47,40 @@ impl Lanes for Ifma {
     }
 
     #[inline(always)]
+    fn transpose(self, rows: [&[u64; MAX_LANES]; MAX_LANES]) -> [Zmm; MAX_LANES] {
+        let rows = rows.map(|row| self.load(row).0);
+        // SAFETY: `self` proves AVX-512 F.
+        unsafe {
+            // words 2i and 2i + 1 of two rows side by side, then of four, then of eight
+            let pairs: [__m512i; MAX_LANES] = std::array::from_fn(|i| {
+                let (even, odd) = (rows[i & !1], rows[i | 1]);
+                if i & 1 == 0 {
+                    _mm512_unpacklo_epi64(even, odd)
+                } else {
+                    _mm512_unpackhi_epi64(even, odd)
+                }
+            });
+            let fours: [__m512i; MAX_LANES] = std::array::from_fn(|i| {
+                let (upper, lower) = (pairs[i & !2], pairs[i | 2]);
+                if i & 2 == 0 {
+                    _mm512_shuffle_i64x2::<0b10_00_10_00>(upper, lower)
+                } else {
+                    _mm512_shuffle_i64x2::<0b11_01_11_01>(upper, lower)
+                }
+            });
+            let eights: [__m512i; MAX_LANES] = std::array::from_fn(|i| {
+                let (upper, lower) = (fours[i & !4], fours[i | 4]);
+                if i & 4 == 0 {
+                    _mm512_shuffle_i64x2::<0b10_00_10_00>(upper, lower)
+                } else {
+                    _mm512_shuffle_i64x2::<0b11_01_11_01>(upper, lower)
+                }
+            });
+            eights.map(Zmm)
+        }
+    }
+
+    #[inline(always)]
     fn run<R>(self, f: impl FnOnce() -> R) -> R {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512ifma,bmi2")]
         fn with_features<R>(f: impl FnOnce() -> R) -> R {

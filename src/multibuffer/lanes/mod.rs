@@ -49,6 +49,11 @@ pub(in crate::multibuffer) trait Lanes:
     /// `values[i]` in lane `i`. Values beyond the last lane are ignored.
     fn load(self, values: &[u64; MAX_LANES]) -> Self::Word;
 
+    /// `rows[i][j]` in lane `i` of word `j`. Rows beyond the last lane are ignored.
+    ///
+    /// This is how lanes read tables: each from an address of its own, so by public indices only.
+    fn transpose(self, rows: [&[u64; MAX_LANES]; MAX_LANES]) -> [Self::Word; MAX_LANES];
+
     /// Calls `f` with the CPU features on, so that methods of words become single instructions.
     ///
     /// Code above is `#[inline(always)]` up to such a call: a call is the unit of compilation.

@@ -89,8 +89,27 @@ fn masks<L: Lanes>(l: L, [a, b, c]: [[u64; MAX_LANES]; 3]) {
     assert_eq!(below.not().bits(), bits(&|i| a[i] >= b[i]));
 }
 
+fn transposed<L: Lanes>(l: L, rows: [[u64; MAX_LANES]; MAX_LANES]) {
+    let words = l.run(|| l.transpose(rows.each_ref()).map(Word::store));
+    for (word, column) in words.iter().enumerate() {
+        let expected: [u64; MAX_LANES] =
+            std::array::from_fn(|lane| if lane < L::LANES { rows[lane][word] } else { 0 });
+        assert_eq!(*column, expected, "word {word}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn rows_become_columns(rows in prop::array::uniform8(prop::array::uniform8(any::<u64>()))) {
+        transposed(Portable, rows);
+        transposed(Single, rows);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(l) = Ifma::detect() {
+            transposed(l, rows);
+        }
+    }
+
     #[test]
     fn every_implementation_computes_lane_by_lane(
         a in words(), b in words(), c in words(), table in prop::array::uniform16(any::<u64>()),
