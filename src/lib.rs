@@ -100,6 +100,8 @@ mod backend;
 #[cfg(not(feature = "fips"))]
 mod compose;
 mod error;
+#[cfg(not(feature = "fips"))]
+mod intern;
 mod named;
 mod offload;
 

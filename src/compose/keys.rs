@@ -14,7 +14,7 @@ use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 use zeroize::Zeroizing;
 
 use super::Sources;
-use super::intern::Interned;
+use crate::intern::Interned;
 use crate::backend::Backend;
 use crate::plan::Algorithm;
 

@@ -3,10 +3,9 @@
 //! Everything here happens once, when a provider is made. The result holds the backends' own
 //! statics and nothing of ours on the path of a record or a handshake, so composing costs nothing
 //! at run time. rustls wants its parts `'static`: combinations that no backend has as a static are
-//! leaked, each distinct one once a process (see [`intern`]).
+//! leaked, each distinct one once a process (see [`crate::intern`]).
 
 mod groups;
-mod intern;
 mod keys;
 mod suites;
 mod verify;

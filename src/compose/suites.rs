@@ -3,7 +3,7 @@
 use rustls::crypto::CipherSuiteCommon;
 use rustls::{CipherSuite, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 
-use super::intern::Interned;
+use crate::intern::Interned;
 use super::{Sources, union};
 use crate::backend::{Backend, Parts};
 use crate::plan::Algorithm;

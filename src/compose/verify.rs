@@ -4,7 +4,7 @@ use rustls::SignatureScheme;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::SignatureVerificationAlgorithm;
 
-use super::intern::Interned;
+use crate::intern::Interned;
 use super::{Sources, union};
 use crate::backend::{Backend, Parts};
 use crate::plan::Algorithm;

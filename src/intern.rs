@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// The combinations made so far. The lock is taken only while a provider is put together.
-pub(super) struct Interned<K, V: 'static>(Mutex<BTreeMap<K, &'static V>>);
+pub(crate) struct Interned<K, V: 'static>(Mutex<BTreeMap<K, &'static V>>);
 
 impl<K: Ord, V> Interned<K, V> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
 
     /// The static for `key`, made by `make` if this is the first time.
-    pub(super) fn get(&self, key: K, make: impl FnOnce() -> V) -> &'static V {
+    pub(crate) fn get(&self, key: K, make: impl FnOnce() -> V) -> &'static V {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         made.entry(key).or_insert_with(|| Box::leak(Box::new(make())))
     }
