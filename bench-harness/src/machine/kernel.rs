@@ -1,7 +1,11 @@
 //! The kernel, and the settings of it that change what cryptography and system calls cost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
 
+use flate2::read::GzDecoder;
+use procfs::{ConfigSetting, FromRead, KernelConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +45,9 @@ pub struct Kernel {
     pub clocksource: Option<String>,
     /// The words of the kernel command line that concern CPU vulnerabilities; empty if none does.
     pub mitigation_parameters: Option<Vec<String>>,
+    /// Whether interrupts are accounted apart from the process that they interrupt
+    /// (`CONFIG_IRQ_TIME_ACCOUNTING`): TCP input is then in no process's CPU time.
+    pub irq_time_accounting: Option<bool>,
     /// State of each CPU vulnerability as the kernel words it, those that do not affect this CPU
     /// left out.
     pub vulnerabilities: BTreeMap<String, String>,
@@ -53,6 +60,7 @@ impl Kernel {
             clocksource: root
                 .text("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
             mitigation_parameters: mitigation_parameters(root),
+            irq_time_accounting: irq_time_accounting(root),
             vulnerabilities: vulnerabilities(root),
         }
     }
@@ -67,6 +75,22 @@ fn mitigation_parameters(root: &Root) -> Option<Vec<String>> {
 pub(super) fn command_line(root: &Root) -> Option<Vec<String>> {
     let text = root.text("/proc/cmdline")?;
     Some(text.split_whitespace().take_while(|&word| word != "--").map(str::to_owned).collect())
+}
+
+/// How the running kernel was built: what it says itself, else what lies in `/boot`.
+pub(super) fn build_options(root: &Root) -> Option<HashMap<String, ConfigSetting>> {
+    let parse = |reader: &mut dyn Read| KernelConfig::from_read(reader).ok().map(|config| config.0);
+    if let Ok(file) = File::open(root.path("/proc/config.gz")) {
+        return parse(&mut GzDecoder::new(file));
+    }
+    let release = root.text("/proc/sys/kernel/osrelease")?;
+    parse(&mut File::open(root.path(format!("/boot/config-{release}"))).ok()?)
+}
+
+fn irq_time_accounting(root: &Root) -> Option<bool> {
+    let built_in = build_options(root)?.contains_key("CONFIG_IRQ_TIME_ACCOUNTING");
+    let switched_off = command_line(root)?.iter().any(|word| word == "tsc=noirqtime");
+    Some(built_in && !switched_off)
 }
 
 fn concerns_mitigations(word: &str) -> bool {
@@ -103,6 +127,24 @@ mod tests {
         assert_eq!(Kernel::describe(&root).mitigation_parameters, None);
         let (_guard, root) = machine(&[("/proc/cmdline", "quiet\n")]);
         assert_eq!(Kernel::describe(&root).mitigation_parameters, Some(Vec::new()));
+    }
+
+    #[test]
+    fn interrupts_are_accounted_apart_if_built_so_and_not_switched_off() {
+        let release = ("/proc/sys/kernel/osrelease", "6.1.0\n");
+        let built = |options| ("/boot/config-6.1.0", options);
+        let with = built("CONFIG_IRQ_TIME_ACCOUNTING=y\n");
+        let without = built("# CONFIG_IRQ_TIME_ACCOUNTING is not set\nCONFIG_NET=y\n");
+        for (config, words, expected) in [
+            (with, "quiet\n", true),
+            (with, "quiet tsc=noirqtime\n", false),
+            (without, "quiet\n", false),
+        ] {
+            let (_guard, root) = machine(&[release, config, ("/proc/cmdline", words)]);
+            assert_eq!(Kernel::describe(&root).irq_time_accounting, Some(expected));
+        }
+        let (_guard, root) = machine(&[release]);
+        assert_eq!(Kernel::describe(&root).irq_time_accounting, None);
     }
 
     #[test]

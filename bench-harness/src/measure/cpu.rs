@@ -3,7 +3,9 @@
 //! A role's time is its process CPU clock (`clock_getcpuclockid(3)`), which counts all threads,
 //! exited ones included, from the scheduler's own accounting. It leaves out work that the kernel
 //! does in nobody's name; the busy time of the CPUs has that, but only in ticks. Both are kept, and
-//! the residual between them is shown, so that nothing can hide in it.
+//! the residual between them is shown, so that nothing can hide in it. Whether soft interrupts, where
+//! TCP does its input, count for the process that they interrupt or for nobody is decided when the
+//! kernel is built (`CONFIG_IRQ_TIME_ACCOUNTING`); the result says which.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

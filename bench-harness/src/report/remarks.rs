@@ -17,6 +17,7 @@ pub(super) fn render(result: &RunResult) -> String {
     let mut lines = Vec::new();
     lines.extend(build(result));
     lines.extend(placement(result));
+    lines.extend(interrupts(result));
     lines.extend(disturbances(result));
     lines.extend(result.arms.iter().filter_map(|arm| client_bound(result, arm)));
     lines.extend(late(result));
@@ -40,6 +41,15 @@ fn placement(result: &RunResult) -> Option<String> {
     let (client, server) = (&result.settings.client_cpus, &result.settings.server_cpus);
     client.iter().any(|cpu| server.contains(cpu)).then(|| {
         "warning: client and server share CPUs; compare CPU time an operation, not rates or latency"
+            .to_owned()
+    })
+}
+
+/// Loopback TCP does its input in soft interrupts of the sender; who is charged is the kernel's choice.
+fn interrupts(result: &RunResult) -> Option<String> {
+    (result.machine.kernel.irq_time_accounting == Some(true)).then(|| {
+        "note: this kernel charges interrupts to no process (CONFIG_IRQ_TIME_ACCOUNTING): TCP input \
+         is in the residual and in `machine us`, but neither in the roles nor in the CPU tax"
             .to_owned()
     })
 }

@@ -1,13 +1,10 @@
 //! Whether the kernel has a feature that may be a module, and if not, what would bring it.
 
-use std::io::Read;
-
-use flate2::read::GzDecoder;
-use procfs::{ConfigSetting, FromRead, KernelConfig};
+use procfs::ConfigSetting;
 
 use super::Finding;
 use crate::machine::Root;
-use crate::machine::kernel::command_line;
+use crate::machine::kernel::{build_options, command_line};
 
 /// A feature of the kernel that distributions build as a module.
 pub(super) struct KernelModule {
@@ -36,7 +33,7 @@ impl KernelModule {
         {
             return Presence::Active;
         }
-        match config(root).map(|config| config.get(self.option).cloned()) {
+        match build_options(root).map(|options| options.get(self.option).cloned()) {
             Some(Some(ConfigSetting::Yes)) => Presence::Active,
             Some(None) => Presence::NotBuilt,
             Some(Some(_)) => Presence::Loadable,
@@ -101,17 +98,6 @@ fn loading_forbidden(root: &Root) -> Option<(&'static str, &'static str)> {
         .iter()
         .any(|word| word == "nomodule")
         .then_some(("the kernel was booted with `nomodule`", "reboot without `nomodule`"))
-}
-
-/// How the running kernel was built: what it says itself, else what lies in `/boot`.
-fn config(root: &Root) -> Option<std::collections::HashMap<String, ConfigSetting>> {
-    let parse = |reader: &mut dyn Read| KernelConfig::from_read(reader).ok().map(|config| config.0);
-    if let Ok(file) = std::fs::File::open(root.path("/proc/config.gz")) {
-        return parse(&mut GzDecoder::new(file));
-    }
-    let release = root.text("/proc/sys/kernel/osrelease")?;
-    let path = root.path(format!("/boot/config-{release}"));
-    parse(&mut std::fs::File::open(path).ok()?)
 }
 
 #[cfg(test)]
