@@ -14,8 +14,10 @@
 //!
 //! Every layer is written once, generic over [`lanes::Lanes`]; the engine picks the implementation.
 
+mod curve;
 mod field;
 mod lanes;
+pub mod x25519;
 
 use lanes::{Portable, Single};
 

@@ -1,4 +1,5 @@
-//! Integers modulo the primes of P-256, a lane each, in five limbs of 52 bits.
+//! Integers modulo the primes of P-256, a lane each, in five limbs of 52 bits. ([`f25519`] is another
+//! prime, with limbs and rules of its own.)
 //!
 //! | type | is | its limbs |
 //! |---|---|---|
@@ -27,6 +28,7 @@
 
 mod constants;
 mod element;
+pub(super) mod f25519;
 mod integer;
 mod loose;
 mod n256;
