@@ -6,6 +6,7 @@
 //! role outlives the command however that ends. Separate processes are what makes the CPU time of
 //! each role its own.
 
+mod cores;
 pub mod generator;
 mod process;
 pub mod protocol;
@@ -21,7 +22,6 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use tokio::runtime::{Builder, Runtime};
 
 use crate::Error;
 use crate::tls::{Dialer, Observer};
@@ -105,16 +105,6 @@ impl Control {
         }
         Ok(())
     }
-}
-
-/// Pins this process to `cpus` and builds a runtime with one worker a CPU.
-fn pinned_runtime(cpus: &[usize]) -> Result<Runtime, Error> {
-    pin_to(cpus)?;
-    Builder::new_multi_thread()
-        .worker_threads(cpus.len().max(1))
-        .enable_all()
-        .build()
-        .map_err(Error::io("starting the runtime"))
 }
 
 /// Pins this process to `cpus`; an empty list leaves it where the system puts it.

@@ -11,8 +11,7 @@ use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::TcpStream;
 
 use super::protocol::{ProxySide, ProxySpec, Reply};
-use super::server::{accept_loop, listen};
-use super::{Control, pinned_runtime};
+use super::{Control, cores};
 use crate::Error;
 use crate::settings::HandshakeMix;
 use crate::sources::Sources;
@@ -23,18 +22,16 @@ const BUFFER: usize = 16 * 1024;
 
 /// Forwards until the parent goes away.
 pub(super) fn run(spec: ProxySpec, control: &mut Control) -> Result<(), Error> {
-    let runtime = pinned_runtime(&spec.cpus)?;
     let proxy = Arc::new(Proxy::new(&spec)?);
     let (observer, end) = (proxy.observer(), proxy.clone());
-    let (listener, address) =
-        runtime.block_on(async { listen("sidecar", SocketAddr::new(spec.upstream.ip(), 0)) })?;
-    runtime.spawn(accept_loop(listener, move |tcp| {
+    let address = SocketAddr::new(spec.upstream.ip(), 0);
+    let address = cores::serve("sidecar", address, &spec.cpus, move |tcp| {
         let proxy = proxy.clone();
         async move {
             // Either side may go away at any time; the generator sees it as a failed operation.
             let _ = proxy.forward(tcp).await;
         }
-    }));
+    })?;
     control.send(&Reply::Ready { address: Some(address) })?;
     control.serve(observer.as_ref(), Some(&end.dialer))
 }
