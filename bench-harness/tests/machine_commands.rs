@@ -62,17 +62,18 @@ fn primitives_prints_one_document_and_nothing_else_on_standard_output() {
     }
 }
 
-/// `mtls-bench doctor | head -1`: a reader that has seen enough is no failure, of any command.
+/// `mtls-bench doctor | head -1`: a reader that leaves early is no failure.
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
-    let run = ["run", "--path", "plaintext", "--workload", "request", "--rounds", "1"];
-    let results = tempfile::tempdir().unwrap();
-    let folder = ["--window", "0.1", "--warmup", "0.1", "--load", "0.5", "--results"];
-    let run = [&run[..], &folder, &[results.path().to_str().unwrap()]].concat();
-    let json = [&run[..], &["--json"]].concat();
-    let quick = ["primitives", "--duration", "0.001"];
-    let commands: [&[&str]; 7] =
-        [&["doctor"], &["doctor", "--json"], &quick, &["schema"], &["--help"], &run, &json];
+    let primitives = ["primitives", "--duration", "0.001", "--json"];
+    let commands: [&[&str]; 6] = [
+        &["doctor"],
+        &["doctor", "--json"],
+        &primitives[..3],
+        &primitives,
+        &["schema"],
+        &["--help"],
+    ];
     for arguments in commands {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
