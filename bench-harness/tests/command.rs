@@ -366,7 +366,6 @@ fn committed_results_can_be_read() {
     for folder in folders.filter(|folder| folder.is_dir() && !folder.ends_with("schema")) {
         for file in fs::read_dir(folder).unwrap() {
             let path = file.unwrap().path();
-            let path = file.unwrap().path();
             let result: Result<RunResult, _> = serde_json::from_slice(&fs::read(&path).unwrap());
             assert!(result.is_ok(), "{}: {}", path.display(), result.unwrap_err());
             read += 1;

@@ -6,7 +6,9 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
 use crate::Error;
+use crate::experiment::Arm;
 use crate::machine::{LocalPorts, Root};
+use crate::path::TlsEnds;
 use crate::role::raise_open_files;
 
 /// Open files of a role besides its connections, generously.
@@ -30,15 +32,17 @@ fn first_sibling(cpu: usize) -> Option<usize> {
     siblings.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Refuses more idle connections than this system has files and ports for.
-pub(super) fn room_for(connections: usize) -> Result<(), Error> {
+/// Refuses more idle connections than this system has files and ports for on the paths of `arms`.
+pub(super) fn room_for(connections: usize, arms: &[Arm]) -> Result<(), Error> {
     let files = raise_open_files()?;
-    // A sidecar has two sockets for each connection.
-    let needed = 2 * connections as u64 + OTHER_FILES;
+    let through_sidecar = arms.iter().any(|arm| arm.path.tls_ends().is_some_and(TlsEnds::in_hops));
+    let (sockets, role) = if through_sidecar { (2, "sidecar") } else { (1, "server") };
+    let needed = sockets * connections as u64 + OTHER_FILES;
     if needed > files {
+        let most = files.saturating_sub(OTHER_FILES) / sockets;
         return Err(Error::Usage(format!(
-            "{connections} idle connections need {needed} open files in a sidecar, and the limit is \
-             {files}; raise it (ulimit -Hn) or lower --idle-connections"
+            "{connections} idle connections need {needed} open files in a {role}, and the limit is \
+             {files}; raise it (ulimit -Hn) or hold fewer (--idle-connections {most})"
         )));
     }
     // What does not tell its ports can't be refused by them.
@@ -46,7 +50,7 @@ pub(super) fn room_for(connections: usize) -> Result<(), Error> {
     if connections > ports {
         return Err(Error::Usage(format!(
             "{connections} idle connections need as many local ports, and there are {ports}; widen \
-             net.ipv4.ip_local_port_range or lower --idle-connections"
+             net.ipv4.ip_local_port_range or hold fewer (--idle-connections {ports})"
         )));
     }
     Ok(())

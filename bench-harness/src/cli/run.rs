@@ -112,7 +112,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     let settings = args.settings()?;
     let arms = args.arms()?;
     if args.workload.contains(&WorkloadName::Idle) {
-        room_for(args.idle_connections)?;
+        room_for(args.idle_connections, &arms)?;
     }
     for provider in &args.provider {
         check_parameters(*provider, &settings.tls)?;

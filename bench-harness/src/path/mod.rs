@@ -72,6 +72,13 @@ pub struct TlsEnds {
     pub server: &'static str,
 }
 
+impl TlsEnds {
+    /// Whether hops between client and server speak TLS, and not client and server themselves.
+    pub fn in_hops(self) -> bool {
+        self.client != "generator" || self.server != "server"
+    }
+}
+
 /// The machine that a role stands for; both are this one, on CPUs of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
