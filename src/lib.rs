@@ -96,7 +96,12 @@ pub mod multibuffer;
 pub mod plan;
 pub mod verify;
 
+#[cfg(feature = "pool")]
+pub mod pool;
+
 mod backend;
+#[cfg(feature = "pool")]
+mod batch;
 #[cfg(not(feature = "fips"))]
 mod compose;
 mod error;
