@@ -35,6 +35,8 @@ mod task;
 
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;

@@ -187,7 +187,7 @@ mod tests {
         let stack = Stack::new(256 * 1024).unwrap();
         assert_eq!(stack.high_water(), 0);
         let mut fiber = Fiber::new(stack, || {
-            std::hint::black_box([1_u8; 100 * 1024]);
+            std::hint::black_box(&mut [1_u8; 100 * 1024]);
         });
         assert!(fiber.resume());
         let used = fiber.into_stack().high_water();

@@ -24,7 +24,12 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use crate::batch::{Operation, Slot};
 
 /// Bytes of a coroutine's stack, unless told otherwise.
-pub const DEFAULT_STACK_SIZE: usize = 256 * 1024;
+///
+/// Measured on x86-64, over both sides of TLS 1.2 and 1.3 with every kind of key: a handshake needs
+/// 27 KiB in a release build and 110 KiB in a debug build. The rest is for what the application
+/// does in rustls's callbacks and in [`HandshakePool::run`]. It is address space: memory is taken
+/// up by what is touched.
+pub const DEFAULT_STACK_SIZE: usize = 512 * 1024;
 
 /// The operations that pools batch.
 #[derive(Debug)]

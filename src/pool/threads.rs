@@ -137,6 +137,12 @@ impl<O: Operation> Threads<O> {
         Ok(receiver)
     }
 
+    /// Places that are free.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.places.available_permits()
+    }
+
     /// Drops all futures, and refuses new ones.
     pub(super) fn shut_down(&self) {
         self.places.close();

@@ -116,7 +116,10 @@ where
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer).await? {
-            0 => return stream.shutdown().await,
+            0 => {
+                let _ = stream.shutdown().await; // the client may have left
+                return Ok(());
+            }
             read => stream.write_all(&buffer[..read]).await?,
         }
         stream.flush().await?;
