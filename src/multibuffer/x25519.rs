@@ -17,7 +17,7 @@
 //! are single instructions without branches or addresses that depend on lane contents. What is
 //! done with a secret, and in which order, is fixed: 255 steps of a ladder, 51 additions
 //! of table entries, 254 squarings for an inversion. That a shared secret is 0 or not is public: the
-//! handshake fails or goes on. Where it is decided there is one branch, on nothing else.
+//! handshake fails or goes on. The one branch on that is in a function of its own.
 //!
 //! Peers are public, but treated as secrets.
 //!
@@ -202,10 +202,17 @@ fn write_shared<L: Lanes>(l: L, shared: &mut [Shared], words: &Words) {
     );
     let zero = zero.bits();
     for (lane, shared) in shared.iter_mut().enumerate() {
-        *shared = None;
-        // the one thing about a shared secret that becomes public
-        if zero >> lane & 1 == 0 {
-            write(lane, words, shared.insert(Zeroizing::new([0; 32])));
-        }
+        place_unless_zero(shared, words, lane, zero >> lane & 1 == 1);
+    }
+}
+
+/// Where it becomes public that a shared secret is zero, and nothing else about it.
+///
+/// Not inlined: `tests/constant-time` knows this place by the function's name.
+#[inline(never)]
+fn place_unless_zero(shared: &mut Shared, words: &Words, lane: usize, zero: bool) {
+    *shared = None;
+    if !zero {
+        write(lane, words, shared.insert(Zeroizing::new([0; 32])));
     }
 }

@@ -1,5 +1,7 @@
 //! Lanes as plain arrays of words, for any CPU.
 
+use std::hint::black_box;
+
 use super::{LIMB_BITS, Lanes, MAX_LANES, Mask, Word};
 
 /// Eight lanes without vector instructions: slow, and what [`super::Ifma`] is compared with.
@@ -56,9 +58,11 @@ impl<const N: usize> Array<N> {
         Self(std::array::from_fn(|lane| f(self.0[lane], other.0[lane])))
     }
 
+    /// A mask from 1 and 0. The compiler must not know that a mask has only two values: it would
+    /// make a branch of selecting by it.
     #[inline(always)]
     fn compare(self, other: Self, f: impl Fn(u64, u64) -> u64) -> ArrayMask<N> {
-        ArrayMask(std::array::from_fn(|lane| f(self.0[lane], other.0[lane]).wrapping_neg()))
+        ArrayMask(black_box(self.zip(other, f).map(u64::wrapping_neg).0))
     }
 }
 
