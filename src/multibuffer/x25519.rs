@@ -1,7 +1,8 @@
 //! X25519 (RFC 7748) for up to eight key pairs at once: key generation and agreement.
 //!
 //! All functions take batches: slices of equal length, 0 to 8, entry `i` of each belonging to
-//! operation `i`. A batch takes about the same time whatever its length, so fill it.
+//! operation `i`. A batch takes about the same time whatever its length, so fill it. The first key
+//! generation takes half a millisecond more, for its table of 50 KB.
 //!
 //! | | bytes | content |
 //! |---|---|---|
@@ -13,19 +14,19 @@
 //! it. RFC 8446, section 7.4.2 demands that the handshake is aborted.
 //!
 //! # What is secret, and why no time depends on it
-//! Secrets and shared secrets are. They go through [`crate::multibuffer::lanes`] operations alone, which
-//! are single instructions without branches or addresses that depend on lane contents. What is
-//! done with a secret, and in which order, is fixed: 255 steps of a ladder, 51 additions
-//! of table entries, 254 squarings for an inversion. That a shared secret is 0 or not is public: the
-//! handshake fails or goes on. The one branch on that is in a function of its own.
+//! Secrets and shared secrets are. They go through operations of the module `lanes` alone, in which
+//! no branch and no address depends on lane contents. What is done with a secret, and in which
+//! order, is fixed: 255 steps of a ladder, 51 additions of table entries, 254 squarings for an
+//! inversion. That a shared secret is 0 or not is public: the handshake fails or goes on. The one
+//! branch on that is in a function of its own. `tests/constant-time` checks all this.
 //!
 //! Peers are public, but treated as secrets.
 //!
 //! # What is wiped
-//! The secrets in the order of lanes, shared secrets in that order, and through [`Zeroizing`] what
-//! the caller holds. Not wiped are vector registers and places on the stack where the compiler put their
-//! contents: intermediate points, from which the scalar's bits might be computed. Rust has no means to do
-//! that; they are overwritten by the next batch, or whatever runs next on that stack.
+//! The buffer in which secrets, then shared secrets, are in the order of lanes; and through
+//! [`Zeroizing`] what the caller holds. Not wiped are vector registers, and places on the stack where
+//! the compiler put their contents: among them are words of the scalar and intermediate points. Rust has
+//! no means to wipe these; they last until the next batch, or whatever runs next, overwrites them.
 
 use zeroize::Zeroizing;
 
@@ -41,7 +42,11 @@ pub type Secret = Zeroizing<[u8; 32]>;
 pub type Shared = Option<Zeroizing<[u8; 32]>>;
 
 /// One little-endian word of all lanes after another.
+///
+/// With secrets in it, it is written to where it is: returned by value, it would leave copies.
 type Words = [[u64; MAX_LANES]; 4];
+
+const ZEROS: Words = [[0; MAX_LANES]; 4];
 
 /// Calls a function that is generic over [`Lanes`] with the engine's implementation.
 macro_rules! with_lanes {
@@ -99,18 +104,24 @@ fn check(lengths: &[usize]) {
 
 fn public_keys_on<L: Lanes>(l: L, secrets: &[Secret], publics: &mut [[u8; 32]]) {
     for (secrets, publics) in secrets.chunks(L::LANES).zip(publics.chunks_mut(L::LANES)) {
-        let [above, below] = edwards25519::base_multiple(l, &scalars(secrets));
+        let mut words = Zeroizing::new(ZEROS);
+        load_scalars(secrets, &mut words);
+        let [above, below] = edwards25519::base_multiple(l, &words);
         let [inverse] = Field(l).invert([below]);
-        write_publics(publics, &quotient(l, above, inverse));
+        multiply(l, above, inverse, &mut words);
+        write_publics(publics, &words);
     }
 }
 
 fn agree_on<L: Lanes>(l: L, secrets: &[Secret], peers: &[[u8; 32]], shared: &mut [Shared]) {
     let operands = secrets.chunks(L::LANES).zip(peers.chunks(L::LANES));
     for ((secrets, peers), shared) in operands.zip(shared.chunks_mut(L::LANES)) {
-        let [x, z] = ladder(l, &scalars(secrets), peers);
+        let mut words = Zeroizing::new(ZEROS);
+        load_scalars(secrets, &mut words);
+        let [x, z] = ladder(l, &words, peers);
         let [inverse] = Field(l).invert([z]);
-        write_shared(l, shared, &quotient(l, x, inverse));
+        multiply(l, x, inverse, &mut words);
+        write_shared(l, shared, &words);
     }
 }
 
@@ -124,17 +135,20 @@ fn exchange_on<L: Lanes>(
     let operands = secrets.chunks(L::LANES).zip(peers.chunks(L::LANES));
     let results = publics.chunks_mut(L::LANES).zip(shared.chunks_mut(L::LANES));
     for ((secrets, peers), (publics, shared)) in operands.zip(results) {
-        let scalars = scalars(secrets);
-        let [above, below] = edwards25519::base_multiple(l, &scalars);
-        let [x, z] = ladder(l, &scalars, peers);
+        let mut words = Zeroizing::new(ZEROS);
+        load_scalars(secrets, &mut words);
+        let [above, below] = edwards25519::base_multiple(l, &words);
+        let [x, z] = ladder(l, &words, peers);
         let inverses = Field(l).invert([below, z]);
-        write_publics(publics, &quotient(l, above, inverses[0]));
-        write_shared(l, shared, &quotient(l, x, inverses[1]));
+        multiply(l, above, inverses[0], &mut words);
+        write_publics(publics, &words);
+        multiply(l, x, inverses[1], &mut words);
+        write_shared(l, shared, &words);
     }
 }
 
 fn ladder<L: Lanes>(l: L, scalars: &Words, peers: &[[u8; 32]]) -> [Fe<L::Word>; 2] {
-    let mut words = [[0; MAX_LANES]; 4];
+    let mut words = ZEROS;
     transpose(peers.iter(), &mut words);
     let u = l.run(
         #[inline(always)]
@@ -144,16 +158,14 @@ fn ladder<L: Lanes>(l: L, scalars: &Words, peers: &[[u8; 32]]) -> [Fe<L::Word>; 
 }
 
 /// The clamped scalars of `secrets`; what a lane without a secret holds does not matter.
-fn scalars(secrets: &[Secret]) -> Zeroizing<Words> {
-    let mut words = Zeroizing::new([[0; MAX_LANES]; 4]);
-    transpose(secrets.iter().map(|secret| &**secret), &mut words);
+fn load_scalars(secrets: &[Secret], words: &mut Words) {
+    transpose(secrets.iter().map(|secret| &**secret), words);
     for lane in &mut words[0] {
         *lane &= !7;
     }
     for lane in &mut words[3] {
         *lane = *lane & (u64::MAX >> 1) | 1 << 62;
     }
-    words
 }
 
 fn transpose<'a>(values: impl Iterator<Item = &'a [u8; 32]>, words: &mut Words) {
@@ -165,20 +177,18 @@ fn transpose<'a>(values: impl Iterator<Item = &'a [u8; 32]>, words: &mut Words) 
     }
 }
 
-/// above * below^-1, reduced fully.
-fn quotient<L: Lanes>(l: L, above: Fe<L::Word>, inverse: Fe<L::Word>) -> Zeroizing<Words> {
-    let mut words = Zeroizing::new([[0; MAX_LANES]; 4]);
+/// a * b, reduced fully.
+fn multiply<L: Lanes>(l: L, a: Fe<L::Word>, b: Fe<L::Word>, words: &mut Words) {
     l.run(
         #[inline(always)]
         || {
             let field = Field(l);
-            let value = field.store(field.mul(above, inverse));
+            let value = field.store(field.mul(a, b));
             for (word, value) in words.iter_mut().zip(value) {
                 *word = value.store();
             }
         },
     );
-    words
 }
 
 fn write(lane: usize, words: &Words, value: &mut [u8; 32]) {
