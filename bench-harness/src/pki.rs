@@ -1,23 +1,30 @@
-//! The test PKI: root, intermediate and two SPIFFE leaves, made anew at the start of every run.
+//! The test PKI: root, intermediate and SPIFFE leaves, made anew at the start of every run.
 //!
 //! Nothing here touches a disk: role processes receive their credentials over their standard input.
+//! Where there are many client identities, whoever originates TLS receives the intermediate's key
+//! instead and issues the leaves itself ([`LeafIssuer`]).
+
+use std::thread;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType, string::Ia5String,
+    Issuer, KeyPair, KeyUsagePurpose, SanType, SigningKey, string::Ia5String,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::settings::KeyType;
+use crate::settings::{Identities, KeyType};
 
 /// The SPIFFE trust domain of the test identities.
 pub const TRUST_DOMAIN: &str = "mtls-bench.test";
 
 /// The name clients ask for; a DNS SAN of the server's leaf.
 pub const SERVER_NAME: &str = "server.mtls-bench.test";
+
+/// What the SPIFFE IDs of clients begin with where there are many.
+const CLIENTS: &str = "client/";
 
 /// One party's credentials, and whom it expects to meet.
 #[derive(Clone, Serialize, Deserialize)]
@@ -28,16 +35,37 @@ pub struct Credentials {
     key_pem: String,
     /// The root that the peer's chain must lead to, in PEM.
     root_pem: String,
-    /// The only peer that may show up.
-    pub peer: PeerIdentity,
+    /// Who may show up.
+    pub peer: ExpectedPeer,
 }
 
-/// A peer by its leaf certificate and the SPIFFE ID in it.
+/// The peers that one end of TLS may meet.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct PeerIdentity {
-    leaf_pem: String,
-    /// The peer's SPIFFE ID.
-    pub spiffe_id: String,
+pub enum ExpectedPeer {
+    /// The one with this leaf.
+    Only {
+        /// The leaf in PEM.
+        leaf_pem: String,
+        /// The SPIFFE ID in it.
+        spiffe_id: String,
+    },
+    /// All whose leaf the intermediate has issued, with a SPIFFE ID that begins like this.
+    IssuedUnder {
+        /// The intermediate in PEM.
+        intermediate_pem: String,
+        /// With a slash at its end.
+        spiffe_prefix: String,
+    },
+}
+
+impl ExpectedPeer {
+    /// What results call the expected peers: the SPIFFE ID, or the prefix and an asterisk.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Only { spiffe_id, .. } => spiffe_id.clone(),
+            Self::IssuedUnder { spiffe_prefix, .. } => format!("{spiffe_prefix}*"),
+        }
+    }
 }
 
 impl Credentials {
@@ -59,11 +87,12 @@ impl Credentials {
     }
 }
 
-impl PeerIdentity {
-    /// The leaf certificate by which the peer is recognised.
-    pub fn leaf(&self) -> Result<CertificateDer<'static>, Error> {
-        CertificateDer::from_pem_slice(self.leaf_pem.as_bytes()).map_err(unreadable)
-    }
+/// A certificate in PEM.
+///
+/// # Errors
+/// When it is not one.
+pub fn certificate(pem: &str) -> Result<CertificateDer<'static>, Error> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).map_err(unreadable)
 }
 
 fn unreadable(error: rustls::pki_types::pem::Error) -> Error {
@@ -77,54 +106,130 @@ pub struct Pki {
     pub client: Credentials,
     /// For whichever process terminates TLS.
     pub server: Credentials,
+    /// For whichever process originates TLS, where it has many identities.
+    pub client_issuer: Option<LeafIssuer>,
 }
 
 impl Pki {
-    /// Makes a root, an intermediate and the two leaves, all with keys of `key_type`.
+    /// Makes a root, an intermediate and a leaf for each end, all with keys of `key_type`.
     ///
     /// # Errors
     /// When a key or certificate can't be made.
-    pub fn generate(key_type: KeyType) -> Result<Self, Error> {
+    pub fn generate(key_type: KeyType, identities: Identities) -> Result<Self, Error> {
         let root = CertifiedIssuer::self_signed(authority("root"), new_key(key_type)?)?;
+        let intermediate_key = new_key(key_type)?;
+        let key_pem = intermediate_key.serialize_pem();
         let intermediate =
-            CertifiedIssuer::signed_by(authority("intermediate"), new_key(key_type)?, &root)?;
+            CertifiedIssuer::signed_by(authority("intermediate"), intermediate_key, &root)?;
+        let intermediate_pem = intermediate.as_ref().pem();
         let client = Leaf::issue("client", key_type, &intermediate)?;
         let server = Leaf::issue("server", key_type, &intermediate)?;
-        let credentials = |own: &Leaf, peer: &Leaf| Credentials {
-            chain_pem: format!("{}{}", own.certificate_pem, intermediate.as_ref().pem()),
-            key_pem: own.key_pem.clone(),
-            root_pem: root.as_ref().pem(),
-            peer: PeerIdentity {
-                leaf_pem: peer.certificate_pem.clone(),
-                spiffe_id: peer.spiffe_id.clone(),
-            },
+        let many = !matches!(identities, Identities::Drawn { count: 1, .. });
+        let clients = if many {
+            let spiffe_prefix = spiffe_id(CLIENTS);
+            ExpectedPeer::IssuedUnder { intermediate_pem: intermediate_pem.clone(), spiffe_prefix }
+        } else {
+            client.expected()
         };
-        Ok(Self { client: credentials(&client, &server), server: credentials(&server, &client) })
+        let credentials = |own: &Leaf, peer| Credentials {
+            chain_pem: format!("{}{intermediate_pem}", own.certificate.pem()),
+            key_pem: own.key.serialize_pem(),
+            root_pem: root.as_ref().pem(),
+            peer,
+        };
+        Ok(Self {
+            client: credentials(&client, server.expected()),
+            server: credentials(&server, clients),
+            client_issuer: many.then_some(LeafIssuer { intermediate_pem, key_pem, key_type }),
+        })
+    }
+}
+
+/// What it takes to issue leaves to clients.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct LeafIssuer {
+    intermediate_pem: String,
+    key_pem: String,
+    key_type: KeyType,
+}
+
+/// A client's chain, leaf first, and the leaf's key.
+pub struct ClientIdentity {
+    /// Leaf and intermediate.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf's private key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+impl LeafIssuer {
+    /// Issues `count` leaves, on all CPUs that this process may use. Their SPIFFE IDs end in numbers
+    /// from `first` on.
+    ///
+    /// # Errors
+    /// When a key or certificate can't be made.
+    pub fn issue(&self, first: u64, count: usize) -> Result<Vec<ClientIdentity>, Error> {
+        let issuer = Issuer::new(authority("intermediate"), KeyPair::from_pem(&self.key_pem)?);
+        let intermediate = certificate(&self.intermediate_pem)?;
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let share = |thread: usize| (thread..count).step_by(threads);
+        let one = |index: usize| {
+            let path = format!("{CLIENTS}{}", first + index as u64);
+            let leaf = Leaf::issue(&path, self.key_type, &issuer)?;
+            let key = PrivatePkcs8KeyDer::from(leaf.key.serialize_der());
+            let chain = vec![leaf.certificate.der().clone(), intermediate.clone()];
+            Ok::<_, Error>(ClientIdentity { chain, key: key.into() })
+        };
+        let one = &one;
+        thread::scope(|scope| {
+            let parts: Vec<_> = (0..threads)
+                .map(|thread| {
+                    scope.spawn(move || share(thread).map(one).collect::<Result<Vec<_>, _>>())
+                })
+                .collect();
+            let mut all = Vec::with_capacity(count);
+            for part in parts {
+                let part = part.join().map_err(|_| {
+                    Error::io("issuing client certificates")(std::io::Error::other("panic"))
+                })?;
+                all.extend(part?);
+            }
+            Ok(all)
+        })
     }
 }
 
 struct Leaf {
-    certificate_pem: String,
-    key_pem: String,
+    certificate: rcgen::Certificate,
+    key: KeyPair,
     spiffe_id: String,
 }
 
 impl Leaf {
+    /// A leaf whose SPIFFE ID has this path, and whose DNS name is the path's first part.
     fn issue(
-        role: &str,
+        path: &str,
         key_type: KeyType,
-        issuer: &CertifiedIssuer<'_, KeyPair>,
+        issuer: &Issuer<'_, impl SigningKey>,
     ) -> Result<Self, Error> {
-        let spiffe_id = format!("spiffe://{TRUST_DOMAIN}/{role}");
+        let role = path.split('/').next().unwrap_or(path);
+        let spiffe_id = spiffe_id(path);
         let key = new_key(key_type)?;
         let mut params = CertificateParams::new(vec![format!("{role}.{TRUST_DOMAIN}")])?;
         params.subject_alt_names.push(SanType::URI(Ia5String::try_from(spiffe_id.as_str())?));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.signed_by(&key, issuer)?;
-        Ok(Self { certificate_pem: certificate.pem(), key_pem: key.serialize_pem(), spiffe_id })
+        Ok(Self { certificate: params.signed_by(&key, issuer)?, key, spiffe_id })
     }
+
+    fn expected(&self) -> ExpectedPeer {
+        let (leaf_pem, spiffe_id) = (self.certificate.pem(), self.spiffe_id.clone());
+        ExpectedPeer::Only { leaf_pem, spiffe_id }
+    }
+}
+
+fn spiffe_id(path: &str) -> String {
+    format!("spiffe://{TRUST_DOMAIN}/{path}")
 }
 
 fn authority(name: &str) -> CertificateParams {

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+mod identities;
+
+pub use identities::{Identities, IdentityCount, MOST_IDENTITIES, Popularity};
+
 /// The most connections or handshakes that a run may keep in flight.
 pub const MOST_IN_FLIGHT: usize = 8192;
 
@@ -29,6 +33,9 @@ pub struct Settings {
     pub rate: Option<f64>,
     /// What is negotiated, the same in every arm.
     pub tls: TlsParameters,
+    /// Whose certificates the clients present.
+    #[serde(default)]
+    pub identities: Identities,
     /// Bytes of a request body.
     pub request_bytes: usize,
     /// Bytes of a response body.
@@ -39,7 +46,7 @@ pub struct Settings {
     pub client_cpus: Vec<usize>,
     /// CPUs of the server's node: server and server sidecar.
     pub server_cpus: Vec<usize>,
-    /// Seeds the arm order and the arrival times.
+    /// Seeds the arm order, the arrival times and the draws of identities.
     pub seed: u64,
 }
 
@@ -102,8 +109,11 @@ pub enum KeyType {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum ProviderName {
-    /// `rustls-offload`, with the plan it chose for this CPU.
+    /// `rustls-offload` as its users get it: the plan it chose for this CPU, and at both ends its
+    /// verifiers, which remember the chains that they have verified.
     Offload,
+    /// `rustls-offload` with rustls's own verifiers, which verify every chain.
+    OffloadUncached,
     /// rustls with aws-lc-rs alone.
     AwsLcRs,
     /// rustls with ring alone.
@@ -116,6 +126,7 @@ impl fmt::Display for ProviderName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Offload => "offload",
+            Self::OffloadUncached => "offload-uncached",
             Self::AwsLcRs => "aws-lc-rs",
             Self::Ring => "ring",
             Self::Graviola => "graviola",

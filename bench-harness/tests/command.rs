@@ -2,67 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use mtls_bench::report::RunResult;
 use mtls_bench::settings::{HandshakeMix, ProviderName, Workload};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tempfile::TempDir;
-
-/// Arguments that keep a run short.
-const SHORT: &[&str] =
-    &["--rounds", "1", "--window", "0.4", "--warmup", "0.1", "--concurrency", "8", "--load", "0.5"];
-
-struct Bench {
-    results: TempDir,
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self { results: TempDir::new().unwrap() }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mtls-bench"));
-        command.arg("run").args(args);
-        command.args(["--instance", "test"]).arg("--results").arg(self.results.path());
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        self.command(args).output().unwrap()
-    }
-
-    /// Runs to success and reads the result from standard output.
-    fn measure(&self, args: &[&str]) -> RunResult {
-        let args: Vec<_> = SHORT.iter().chain(args).chain(&["--json"]).copied().collect();
-        let output = self.run(&args);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        match fs::read_dir(self.results.path().join("test")) {
-            Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
-            Err(_) => Vec::new(),
-        }
-    }
-}
-
-/// Exit code and standard error of a call that must fail before anything is measured.
-fn refused(args: &[&str]) -> (i32, String) {
-    let bench = Bench::new();
-    let output = bench.run(args);
-    assert!(output.stdout.is_empty());
-    assert!(bench.files().is_empty(), "a refused run leaves no result");
-    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
-}
+use support::{Bench, SHORT, refused};
 
 #[test]
 fn every_path_shows_all_its_figures_and_keeps_a_result() {
@@ -212,6 +165,8 @@ fn unknown_names_list_the_known_ones() {
         (["--provider", "rot13"], "graviola"),
         (["--workload", "nap"], "handshake"),
         (["--handshake", "firm"], "resumed"),
+        (["--identities", "0"], "fresh"),
+        (["--popularity", "pareto"], "zipf=S"),
         (["--suite", "TLS_NULL"], "TLS13_AES_128_GCM_SHA256"),
         (["--group", "FFDHE8192"], "X25519MLKEM768"),
     ] {

@@ -14,8 +14,8 @@ use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 use zeroize::Zeroizing;
 
 use super::Sources;
-use crate::intern::Interned;
 use crate::backend::Backend;
+use crate::intern::Interned;
 use crate::plan::Algorithm;
 
 /// The schemes whose slots exist, in the order rustls prefers them in.

@@ -3,9 +3,9 @@
 use rustls::crypto::CipherSuiteCommon;
 use rustls::{CipherSuite, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 
-use crate::intern::Interned;
 use super::{Sources, union};
 use crate::backend::{Backend, Parts};
+use crate::intern::Interned;
 use crate::plan::Algorithm;
 
 static TLS13: Interned<(u16, [Backend; 3], Option<Backend>), Tls13CipherSuite> = Interned::new();

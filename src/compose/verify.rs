@@ -4,9 +4,9 @@ use rustls::SignatureScheme;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::SignatureVerificationAlgorithm;
 
-use crate::intern::Interned;
 use super::{Sources, union};
 use crate::backend::{Backend, Parts};
+use crate::intern::Interned;
 use crate::plan::Algorithm;
 
 type Verifier = &'static dyn SignatureVerificationAlgorithm;

@@ -15,7 +15,10 @@ use crate::experiment::{self, Arm, Progress};
 use crate::machine::{Machine, instance};
 use crate::path::{self, Path};
 use crate::report::{self, RunResult};
-use crate::settings::{HandshakeMix, KeyType, ProviderName, Settings, TlsParameters, Workload};
+use crate::settings::{
+    HandshakeMix, Identities, IdentityCount, KeyType, Popularity, ProviderName, Settings,
+    TlsParameters, Workload,
+};
 use crate::tls::check_parameters;
 
 /// Arguments of `mtls-bench run`.
@@ -63,6 +66,12 @@ pub(super) struct RunArgs {
     /// TLS 1.3 session tickets that the server sends after each handshake.
     #[arg(long, default_value_t = 2)]
     tickets: usize,
+    /// Client identities, each with a leaf and a key of its own; `fresh`: one for each connection.
+    #[arg(long, value_name = "N|fresh", default_value = "1", value_parser = IdentityCount::from_str)]
+    identities: IdentityCount,
+    /// How often each identity is drawn: uniform, or zipf=S with S the exponent [default: uniform].
+    #[arg(long, value_parser = Popularity::from_str)]
+    popularity: Option<Popularity>,
     /// Bytes of a request body.
     #[arg(long, default_value_t = 0)]
     request_bytes: usize,
@@ -78,7 +87,7 @@ pub(super) struct RunArgs {
     /// CPUs for server and server sidecar [default: the others].
     #[arg(long, value_delimiter = ',')]
     server_cpus: Option<Vec<usize>>,
-    /// Seed of arm order and arrival times.
+    /// Seed of arm order, arrival times and draws of identities.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Where servers listen; each arm's server takes the next port, any free one if it is 0.
@@ -184,6 +193,7 @@ impl RunArgs {
                 chain_length: 2,
                 tickets: self.tickets,
             },
+            identities: self.identities()?,
             request_bytes: self.request_bytes,
             response_bytes: self.response_bytes,
             idle_connections: self.idle_connections,
@@ -191,6 +201,26 @@ impl RunArgs {
             server_cpus,
             seed: self.seed,
         })
+    }
+
+    fn identities(&self) -> Result<Identities, Error> {
+        let resumes = self.workload.contains(&WorkloadName::Handshake)
+            && self.handshake.iter().any(|mix| *mix != HandshakeMix::Full);
+        match (self.identities, self.popularity) {
+            (IdentityCount::Fixed(count), popularity) => {
+                Ok(Identities::Drawn { count, popularity: popularity.unwrap_or_default() })
+            }
+            (IdentityCount::Fresh, Some(_)) => Err(Error::Usage(
+                "--popularity means nothing with --identities fresh; leave one of them out"
+                    .to_owned(),
+            )),
+            (IdentityCount::Fresh, None) if resumes => Err(Error::Usage(
+                "a fresh identity has no session to resume; with --identities fresh, give \
+                 --handshake full"
+                    .to_owned(),
+            )),
+            (IdentityCount::Fresh, None) => Ok(Identities::Fresh),
+        }
     }
 
     fn arms(&self) -> Result<Vec<Arm>, Error> {

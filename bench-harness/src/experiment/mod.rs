@@ -53,7 +53,7 @@ pub async fn run(
     result: &mut RunResult,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
-    let pki = Pki::generate(settings.tls.key_type)?;
+    let pki = Pki::generate(settings.tls.key_type, settings.identities)?;
     progress.phase("starting roles", arms.len() as u64);
     let mut stages = Vec::new();
     for arm in arms {

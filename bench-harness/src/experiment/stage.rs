@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use super::memory::{self, Memory};
 use super::{Arm, verify};
 use crate::Error;
-use crate::load::{LoadOrder, OPEN_HANDSHAKE_SLOTS, Window};
+use crate::load::{Load, LoadOrder, OPEN_HANDSHAKE_SLOTS, Window};
 use crate::path::{Ground, Hops, TlsEnds};
 use crate::pki::Pki;
 use crate::report::{LoadPoint, MeasuredWindow};
 use crate::role::Role;
 use crate::role::generator::NAME as GENERATOR;
 use crate::role::protocol::{Fault, GeneratorSpec, RoleSpec, ServerSpec, Service};
-use crate::settings::{HandshakeMix, ProviderName, Settings, Workload};
+use crate::settings::{HandshakeMix, Identities, ProviderName, Settings, Workload};
 use crate::tls::Observations;
 
 const SERVER: &str = "server";
@@ -26,6 +26,9 @@ pub(super) struct Stage {
     hops: Hops,
     ends: Option<TlsEnds>,
     expected: verify::Expected,
+    identities: Identities,
+    /// Operations a second that the generator could make, once that is known.
+    ceiling: f64,
 }
 
 impl Stage {
@@ -65,8 +68,16 @@ impl Stage {
             watch_cpus: settings.cpus(),
         };
         let generator = Role::start(GENERATOR, &RoleSpec::Generator(Box::new(generator))).await?;
-        let expected = verify::Expected::new(&settings.tls, pki, mix);
-        Ok(Self { workload: arm.workload, generator, server, hops, ends, expected })
+        Ok(Self {
+            workload: arm.workload,
+            generator,
+            server,
+            hops,
+            ends,
+            expected: verify::Expected::new(&settings.tls, settings.identities, pki, mix),
+            identities: settings.identities,
+            ceiling: 0.0,
+        })
     }
 
     pub(super) fn workload(&self) -> Workload {
@@ -75,7 +86,8 @@ impl Stage {
 
     /// The generator's ceiling in operations a second.
     pub(super) async fn calibrate(&mut self, seconds: f64) -> Result<f64, Error> {
-        self.generator.calibrate(seconds).await
+        self.ceiling = self.generator.calibrate(seconds).await?;
+        Ok(self.ceiling)
     }
 
     /// Fills the pool of sessions, where the workload resumes; none of it is measured or counted.
@@ -90,6 +102,11 @@ impl Stage {
         // be one for every handshake that may be in flight.
         let in_flight = settings.concurrency.max(OPEN_HANDSHAKE_SLOTS);
         let handshakes = in_flight.div_ceil(settings.tls.tickets.max(1)) + 1;
+        let callers = match self.identities {
+            Identities::Drawn { count, .. } => count,
+            Identities::Fresh => 0,
+        };
+        let handshakes = handshakes.max(callers);
         self.role(ends.client)?.set_priming(true).await?;
         self.generator.prime(handshakes as u64).await?;
         self.role(ends.client)?.set_priming(false).await?;
@@ -103,6 +120,7 @@ impl Stage {
         point: LoadPoint,
         order: LoadOrder,
     ) -> Result<MeasuredWindow, Error> {
+        self.supply(connections_of(self.workload, &order, self.ceiling)).await?;
         let window = match self.generator.load(&order).await {
             Ok(window) => window,
             Err(error) => return Err(self.cause(error).await),
@@ -118,6 +136,7 @@ impl Stage {
         &mut self,
         connections: usize,
     ) -> Result<(Memory, Vec<String>), Error> {
+        self.supply(connections as u64).await?;
         let before = memory::Reading::take(self.pids())?;
         self.generator.hold(connections).await?;
         let after = memory::Reading::take(self.pids())?;
@@ -128,6 +147,16 @@ impl Stage {
             problems.push(format!("{seen} handshakes seen for {connections} idle connections"));
         }
         Ok((before.to(&after, connections), problems))
+    }
+
+    /// Has leaves issued where each connection needs one of its own, so that no window pays for it.
+    async fn supply(&mut self, connections: u64) -> Result<(), Error> {
+        match self.ends {
+            Some(ends) if self.identities == Identities::Fresh => {
+                self.role(ends.client)?.supply(connections).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What is wrong with a window in which no handshake was wrong.
@@ -196,6 +225,19 @@ impl Stage {
         pids.insert(self.generator.name().to_owned(), self.generator.pid());
         pids
     }
+}
+
+/// Connections that a window will make at most, amply: what remains is there for the next one.
+fn connections_of(workload: Workload, order: &LoadOrder, ceiling: f64) -> u64 {
+    let in_flight = 2 * order.slots as u64;
+    if !matches!(workload, Workload::Handshake(_)) {
+        return in_flight;
+    }
+    let rate = match order.load {
+        Load::Closed => ceiling,
+        Load::Open { rate } => rate,
+    };
+    in_flight + (rate * order.length().as_secs_f64() * 1.25).ceil() as u64
 }
 
 fn watched(server: &Role, hops: &Hops) -> BTreeMap<String, i32> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::pki::Pki;
-use crate::settings::{HandshakeMix, TlsParameters};
+use crate::settings::{HandshakeMix, Identities, TlsParameters};
 use crate::tls::{Negotiated, Observations};
 
 /// What every handshake of an arm must have come to.
@@ -13,17 +13,24 @@ pub(super) struct Expected {
     group: String,
     server_id: String,
     client_id: String,
+    identities: Identities,
     mix: HandshakeMix,
 }
 
 impl Expected {
-    pub(super) fn new(tls: &TlsParameters, pki: &Pki, mix: HandshakeMix) -> Self {
+    pub(super) fn new(
+        tls: &TlsParameters,
+        identities: Identities,
+        pki: &Pki,
+        mix: HandshakeMix,
+    ) -> Self {
         Self {
             protocol: if tls.suite.starts_with("TLS13_") { "TLSv1_3" } else { "TLSv1_2" },
             suite: tls.suite.clone(),
             group: tls.group.clone(),
-            server_id: pki.client.peer.spiffe_id.clone(),
-            client_id: pki.server.peer.spiffe_id.clone(),
+            server_id: pki.client.peer.name(),
+            client_id: pki.server.peer.name(),
+            identities,
             mix,
         }
     }
@@ -53,7 +60,22 @@ impl Expected {
         }
         problems.extend(wrong_kinds(client, server));
         problems.extend(self.wrong_mix(client));
+        problems.extend(self.wrong_identities(server));
         problems
+    }
+
+    /// The server must have met no more clients than there are, or each of them for the first time.
+    fn wrong_identities(&self, server: &Observations) -> Option<String> {
+        let (made, distinct, new) = (server.total(), server.distinct_peers, server.new_peers);
+        match self.identities {
+            Identities::Drawn { count, .. } if distinct > count as u64 => {
+                Some(format!("{distinct} distinct clients at the server, there are {count}"))
+            }
+            Identities::Fresh if new != made => {
+                Some(format!("{new} clients new to the server in {made} handshakes"))
+            }
+            _ => None,
+        }
     }
 
     /// What the client meant to do must be what was declared, to the one handshake that rounding leaves.
@@ -111,10 +133,14 @@ fn wrong_kinds(client: &Observations, server: &Observations) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::KeyType;
+    use crate::settings::{KeyType, Popularity};
     use crate::tls::HandshakeCount;
 
     fn expected(mix: HandshakeMix) -> Expected {
+        expected_of(Identities::default(), mix)
+    }
+
+    fn expected_of(identities: Identities, mix: HandshakeMix) -> Expected {
         let tls = TlsParameters {
             suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
             group: "X25519".to_owned(),
@@ -122,7 +148,8 @@ mod tests {
             chain_length: 2,
             tickets: 2,
         };
-        Expected::new(&tls, &Pki::generate(KeyType::P256).unwrap(), mix)
+        let pki = Pki::generate(KeyType::P256, identities).unwrap();
+        Expected::new(&tls, identities, &pki, mix)
     }
 
     fn seen(kind: &str, peer: &str, count: u64, meant_to_resume: u64) -> Observations {
@@ -134,7 +161,7 @@ mod tests {
             peer: format!("spiffe://mtls-bench.test/{peer}"),
         };
         let handshakes = vec![HandshakeCount { negotiated, count }];
-        Observations { handshakes, failures: BTreeMap::new(), meant_to_resume }
+        Observations { handshakes, meant_to_resume, distinct_peers: 1, ..Observations::default() }
     }
 
     fn problems(client: &Observations, server: &Observations) -> Vec<String> {
@@ -179,6 +206,30 @@ mod tests {
         assert!(
             !problems(&seen("Full", "mallory", 5, 0), &seen("Full", "client", 5, 0)).is_empty()
         );
+    }
+
+    #[test]
+    fn more_clients_than_there_are_is_a_problem() {
+        let popularity = Popularity::Uniform;
+        let expected = expected_of(Identities::Drawn { count: 3, popularity }, HandshakeMix::Full);
+        let client = seen("Full", "server", 5, 0);
+        for (distinct_peers, fine) in [(1, true), (3, true), (4, false)] {
+            let server = Observations { distinct_peers, ..seen("Full", "client/*", 5, 0) };
+            let problems = expected.check(&BTreeMap::new(), &client, &server);
+            assert_eq!(problems.is_empty(), fine, "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_comes_back_where_all_should_be_new_is_a_problem() {
+        let expected = expected_of(Identities::Fresh, HandshakeMix::Full);
+        let client = seen("Full", "server", 5, 0);
+        for (new_peers, fine) in [(5, true), (4, false)] {
+            let server =
+                Observations { distinct_peers: 5, new_peers, ..seen("Full", "client/*", 5, 0) };
+            let problems = expected.check(&BTreeMap::new(), &client, &server);
+            assert_eq!(problems.is_empty(), fine, "{problems:?}");
+        }
     }
 
     #[test]

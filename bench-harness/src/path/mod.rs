@@ -18,7 +18,7 @@ use crate::Error;
 use crate::pki::Pki;
 use crate::role::Role;
 use crate::settings::{HandshakeMix, ProviderName, Settings};
-use crate::tls::TlsEnd;
+use crate::tls::{Population, TlsEnd};
 
 /// Every path, in the order of the report.
 pub static ALL: &[&dyn Path] = &[&plaintext::Plaintext, &in_process::InProcess, &sidecar::Sidecar];
@@ -104,7 +104,12 @@ pub struct Ground<'a> {
 impl Ground<'_> {
     /// The end of TLS that originates.
     pub fn client_end(&self) -> TlsEnd {
-        self.end(&self.pki.client)
+        let population = self.pki.client_issuer.as_ref().map(|issuer| Population {
+            issuer: issuer.clone(),
+            identities: self.settings.identities,
+            seed: self.settings.seed,
+        });
+        TlsEnd { population, ..self.end(&self.pki.client) }
     }
 
     /// The end of TLS that terminates.
@@ -117,6 +122,7 @@ impl Ground<'_> {
             provider: self.provider,
             parameters: self.settings.tls.clone(),
             credentials: credentials.clone(),
+            population: None,
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Figures {
     pub client_busy: Option<Spread>,
     /// Share of the server node's CPUs in use, from 0 to 1.
     pub server_busy: Option<Spread>,
+    /// What the server's chain cache did.
+    pub chain_cache: ChainCache,
     /// MiB moved a second.
     pub mib_per_s: Option<f64>,
     /// (CPU time of all roles - that of plaintext) / that of plaintext, round by round.
@@ -45,11 +47,38 @@ impl Figures {
             residual_us: over(&|w| w.machine_us(idle) - w.cpu_us(|_| true)),
             client_busy: over(&|w| w.utilisation(Node::Client, clients.len())),
             server_busy: over(&|w| w.utilisation(Node::Server, servers.len())),
+            chain_cache: ChainCache::of(arm, point),
             mib_per_s: arm
                 .operation_bytes
                 .zip(rate)
                 .map(|(bytes, rate)| bytes as f64 * rate.median / 1048576.0),
             tax: tax(result, arm, point),
+        }
+    }
+}
+
+/// How often the end that terminates TLS found a client's chain in its cache, instead of verifying it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ChainCache {
+    /// No chain had to be verified: there is no TLS, every handshake resumed, or connections stayed.
+    Unused,
+    /// It has none, and verified every chain.
+    Absent,
+    /// Found chains, as a share of all from 0 to 1, over all rounds.
+    Hits(f64),
+}
+
+impl ChainCache {
+    fn of(arm: &ArmResult, point: LoadPoint) -> Self {
+        let ends = || arm.at(point).map(|window| &window.server_end);
+        let full: u64 = ends().map(|end| end.total() - end.of_kind("Resumed")).sum();
+        let uses: Vec<_> = ends().filter_map(|end| end.chain_cache).collect();
+        let hits: u64 = uses.iter().map(|used| used.hits).sum();
+        let chains = hits + uses.iter().map(|used| used.misses).sum::<u64>();
+        match (uses.is_empty(), full.max(chains)) {
+            (_, 0) => Self::Unused,
+            (true, _) => Self::Absent,
+            (false, _) => Self::Hits(hits as f64 / chains.max(1) as f64),
         }
     }
 }

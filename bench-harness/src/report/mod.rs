@@ -6,7 +6,7 @@ mod result;
 mod table;
 mod write;
 
-pub use figures::Figures;
+pub use figures::{ChainCache, Figures};
 pub use result::{ArmResult, LoadPoint, MeasuredWindow, RunResult, SCHEMA_VERSION, schema};
 pub use table::render;
 pub use write::{check_writable, write};

@@ -1,6 +1,9 @@
 //! What a reader must know before believing the tables.
 
+use std::collections::BTreeSet;
+
 use super::{ArmResult, Figures, LoadPoint, RunResult, table};
+use crate::settings::ProviderName;
 
 /// Share of CPU time above which what else happened on the machine is told.
 const DISTURBED: f64 = 0.02;
@@ -18,6 +21,7 @@ pub(super) fn render(result: &RunResult) -> String {
     lines.extend(build(result));
     lines.extend(placement(result));
     lines.extend(interrupts(result));
+    lines.extend(chain_caches(result));
     lines.extend(disturbances(result));
     lines.extend(result.arms.iter().filter_map(|arm| client_bound(result, arm)));
     lines.extend(late(result));
@@ -51,6 +55,25 @@ fn interrupts(result: &RunResult) -> Option<String> {
         "note: this kernel charges interrupts to no process (CONFIG_IRQ_TIME_ACCOUNTING): TCP input \
          is in the residual and in `machine us`, but neither in the roles nor in the CPU tax"
             .to_owned()
+    })
+}
+
+/// Arms that differ in more than the cryptography.
+fn chain_caches(result: &RunResult) -> Option<String> {
+    let windows = || result.arms.iter().flat_map(|arm| arm.windows.iter().map(move |w| (arm, w)));
+    let with = |cached: bool| {
+        let of_kind = windows().filter(|(_, window)| {
+            window.server_end.total() > 0 && window.server_end.chain_cache.is_some() == cached
+        });
+        let providers: BTreeSet<_> = of_kind.filter_map(|(arm, _)| arm.provider).collect();
+        providers.iter().map(ProviderName::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let (cached, uncached) = (with(true), with(false));
+    (!cached.is_empty() && !uncached.is_empty()).then(|| {
+        format!(
+            "note: {cached} remembers verified chains at both ends, as its users get it; others have no \
+             such cache and verify the peer's chain in every full handshake: {uncached}"
+        )
     })
 }
 

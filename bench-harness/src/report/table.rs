@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{ArmResult, Figures, LoadPoint, MeasuredWindow, RunResult, remarks};
+use super::{ArmResult, ChainCache, Figures, LoadPoint, MeasuredWindow, RunResult, remarks};
 use crate::measure::Latency;
 use crate::path::Availability;
 use crate::settings::{ProviderName, Workload};
@@ -26,7 +26,7 @@ fn heading(result: &RunResult) -> String {
     let (tls, processor) = (&result.settings.tls, &result.machine.processor);
     format!(
         "{} ({} CPUs, {}), kernel {}\n{}, {}, {:?} chain of {}, client certificate required, {} \
-         tickets; {} in flight; client on CPU {:?}, server on CPU {:?}\n",
+         tickets; {}; {} in flight; client on CPU {:?}, server on CPU {:?}\n",
         processor.model.as_deref().unwrap_or("unknown CPU"),
         processor.logical_cpus.map_or_else(dash, |cpus| cpus.to_string()),
         result.instance.name,
@@ -36,6 +36,7 @@ fn heading(result: &RunResult) -> String {
         tls.key_type,
         tls.chain_length,
         tls.tickets,
+        result.settings.identities,
         result.settings.concurrency,
         result.settings.client_cpus,
         result.settings.server_cpus,
@@ -51,6 +52,7 @@ fn capacity(result: &RunResult) -> Section {
         "path",
         "provider",
         "ops/s",
+        "chain cache hits",
         "server us",
         "server+sidecar us",
         "all roles us",
@@ -78,9 +80,10 @@ fn capacity(result: &RunResult) -> Section {
     (table.row_count() > 0).then_some((title, table))
 }
 
-fn capacity_cells(figures: &Figures) -> [String; 10] {
+fn capacity_cells(figures: &Figures) -> [String; 11] {
     [
         spread(figures.rate, 0),
+        cache_hits(figures.chain_cache),
         spread(figures.server_us, 1),
         median(figures.server_node_us, 1),
         spread(figures.all_roles_us, 1),
@@ -104,6 +107,7 @@ fn latency(result: &RunResult) -> Section {
         "load",
         "offered /s",
         "done /s",
+        "chain cache hits",
         "all roles us",
         "p50 us",
         "p90 us",
@@ -119,6 +123,7 @@ fn latency(result: &RunResult) -> Section {
         row.push(point.to_string());
         row.push(offered.map_or_else(dash, |rate| format!("{rate:.0}")));
         row.push(median(figures.rate, 0));
+        row.push(cache_hits(figures.chain_cache));
         row.push(median(figures.all_roles_us, 1));
         row.extend([0.5, 0.9, 0.99, 0.999].map(|q| micros(latency.quantile(q))));
         row.push(micros(latency.max()));
@@ -230,6 +235,14 @@ fn median(figure: Option<Spread>, digits: usize) -> String {
 
 fn percent(share: Option<Spread>) -> String {
     share.map_or_else(dash, |s| format!("{:.0} %", s.median * 100.0))
+}
+
+fn cache_hits(cache: ChainCache) -> String {
+    match cache {
+        ChainCache::Unused => dash(),
+        ChainCache::Absent => "no cache".to_owned(),
+        ChainCache::Hits(share) => format!("{:.1} %", share * 100.0),
+    }
 }
 
 fn micros(duration: Option<Duration>) -> String {

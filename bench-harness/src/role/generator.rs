@@ -69,6 +69,10 @@ impl Generator {
                 self.dialer.set_priming(on);
                 Ok(Reply::Done)
             }
+            Command::Supply { connections } => {
+                self.dialer.supply(connections)?;
+                Ok(Reply::Done)
+            }
             Command::Calibrate { seconds } => {
                 let one = self.ceiling(Duration::from_secs_f64(seconds))?;
                 Ok(Reply::Calibrated { ceiling: one * self.workers.len() as f64 })
@@ -104,8 +108,11 @@ impl Generator {
             Acceptor::new(self.spec.sink.as_ref())?,
             App::new(service, Fault::default()),
         );
-        // A dialer of its own: calibration handshakes must not be counted with the measured ones.
-        sink::ceiling(client(&self.spec, peer, Arc::new(dialer(&self.spec)?)), length)
+        // A dialer of its own: calibration handshakes must not be counted with the measured ones. One
+        // identity, for who calls makes no difference to the caller.
+        let mut spec = self.spec.clone();
+        spec.tls = spec.tls.map(|end| end.with_one_identity());
+        sink::ceiling(client(&spec, peer, Arc::new(dialer(&spec)?)), length)
     }
 }
 

@@ -97,6 +97,12 @@ impl Control {
                     dialer.into_iter().for_each(|dialer| dialer.set_priming(on));
                     Reply::Done
                 }
+                Command::Supply { connections } => {
+                    match dialer.map_or(Ok(()), |dialer| dialer.supply(connections)) {
+                        Ok(()) => Reply::Done,
+                        Err(error) => Reply::Failed { message: error.to_string() },
+                    }
+                }
                 other => {
                     Reply::Failed { message: format!("not a command for this role: {other:?}") }
                 }

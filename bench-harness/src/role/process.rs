@@ -18,6 +18,9 @@ use crate::tls::Observations;
 /// How long a role may take to answer, beyond the time that its task takes by design.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a role may take for each certificate that it issues: RSA keys take this long to find.
+const ISSUING: Duration = Duration::from_millis(250);
+
 /// Lines of standard error kept for the error message.
 const LAST_WORDS: usize = 3;
 
@@ -80,7 +83,7 @@ impl Role {
             address: None,
         };
         role.send(spec).await?;
-        match role.reply(PATIENCE).await? {
+        match role.reply(PATIENCE + ISSUING * spec.leaves_to_issue()).await? {
             Reply::Ready { address } => role.address = address,
             other => return Err(role.unexpected(&other)),
         }
@@ -137,7 +140,17 @@ impl Role {
     /// # Errors
     /// When the role is gone.
     pub async fn set_priming(&mut self, on: bool) -> Result<(), Error> {
-        self.expect_done(&Command::Priming(on)).await
+        self.expect_done(&Command::Priming(on), PATIENCE).await
+    }
+
+    /// The end that originates TLS: has fresh identities for so many connections, if each is to have
+    /// one of its own.
+    ///
+    /// # Errors
+    /// When the role is gone or can't issue them.
+    pub async fn supply(&mut self, connections: u64) -> Result<(), Error> {
+        let most = u32::try_from(connections).unwrap_or(u32::MAX);
+        self.expect_done(&Command::Supply { connections }, PATIENCE + ISSUING * most).await
     }
 
     /// Generator: makes operations that are not measured.
@@ -145,7 +158,7 @@ impl Role {
     /// # Errors
     /// When the role is gone or an operation fails.
     pub async fn prime(&mut self, operations: u64) -> Result<(), Error> {
-        self.expect_done(&Command::Prime { operations }).await
+        self.expect_done(&Command::Prime { operations }, PATIENCE * 4).await
     }
 
     /// Generator: opens connections and keeps them.
@@ -153,7 +166,7 @@ impl Role {
     /// # Errors
     /// When the role is gone or a connection fails.
     pub async fn hold(&mut self, connections: usize) -> Result<(), Error> {
-        self.expect_done(&Command::Hold { connections }).await
+        self.expect_done(&Command::Hold { connections }, PATIENCE * 4).await
     }
 
     /// Generator: applies load and measures one window.
@@ -168,9 +181,9 @@ impl Role {
         }
     }
 
-    async fn expect_done(&mut self, command: &Command) -> Result<(), Error> {
+    async fn expect_done(&mut self, command: &Command, patience: Duration) -> Result<(), Error> {
         self.send(command).await?;
-        match self.reply(PATIENCE * 4).await? {
+        match self.reply(patience).await? {
             Reply::Done => Ok(()),
             other => Err(self.unexpected(&other)),
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::load::{LoadOrder, Window};
-use crate::settings::{HandshakeMix, Workload};
+use crate::settings::{HandshakeMix, Identities, Workload};
 use crate::tls::{Observations, TlsEnd};
 
 /// What a role is to be; the first line it reads.
@@ -19,6 +19,21 @@ pub enum RoleSpec {
     Proxy(ProxySpec),
     /// Makes the load and times it.
     Generator(Box<GeneratorSpec>),
+}
+
+impl RoleSpec {
+    /// Client certificates that the role issues before it is ready.
+    pub(super) fn leaves_to_issue(&self) -> u32 {
+        let end = match self {
+            Self::Server(_) => None,
+            Self::Proxy(proxy) => Some(&proxy.tls),
+            Self::Generator(generator) => generator.tls.as_ref(),
+        };
+        match end.and_then(|end| end.population.as_ref()).map(|many| many.identities) {
+            Some(Identities::Drawn { count, .. }) => u32::try_from(count).unwrap_or(u32::MAX),
+            Some(Identities::Fresh) | None => 0,
+        }
+    }
 }
 
 /// The server's task.
@@ -141,6 +156,12 @@ pub enum Command {
     },
     /// The end that originates TLS: from now on keep new sessions and use none, or end that.
     Priming(bool),
+    /// The end that originates TLS: have fresh identities for so many connections, if each is to have
+    /// one of its own.
+    Supply {
+        /// How many.
+        connections: u64,
+    },
     /// Generator: make this many operations that are not measured.
     Prime {
         /// How many.

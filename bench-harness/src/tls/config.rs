@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite};
+use rustls_offload::verify::{CacheMetrics, CachingClientVerifier, CachingServerVerifier};
 use serde::{Deserialize, Serialize};
 
+use super::callers::Population;
 use super::provider::{self, Built};
 use crate::Error;
 use crate::pki::Credentials;
@@ -22,41 +26,75 @@ pub struct TlsEnd {
     pub parameters: TlsParameters,
     /// Own chain and key, the trusted root and the expected peer.
     pub credentials: Credentials,
+    /// The client's many identities, if it is a client that has them.
+    pub population: Option<Population>,
+}
+
+/// Reads what an end's chain cache did so far.
+pub(super) type ReadChainCache = Box<dyn Fn() -> CacheMetrics + Send + Sync>;
+
+/// One end's configuration, and its chain cache if it has one.
+pub(super) struct Side<C> {
+    pub(super) config: C,
+    pub(super) chain_cache: Option<ReadChainCache>,
 }
 
 impl TlsEnd {
     /// A client that presents its certificate and keeps no sessions.
-    pub(super) fn client(&self) -> Result<ClientConfig, Error> {
+    pub(super) fn client(&self) -> Result<Side<ClientConfig>, Error> {
         let (built, suite) = self.restricted()?;
-        let mut config = ClientConfig::builder_with_provider(Arc::new(built.provider))
+        let provider = Arc::new(built.provider);
+        let mut verifier: Arc<dyn ServerCertVerifier> =
+            WebPkiServerVerifier::builder_with_provider(self.roots()?, provider.clone())
+                .build()
+                .map_err(|e| Error::Usage(format!("server verifier: {e}")))?;
+        let mut chain_cache = None;
+        if built.caches_chains {
+            let caching = CachingServerVerifier::new(verifier);
+            verifier = caching.clone();
+            chain_cache = Some(Box::new(move || caching.metrics()) as ReadChainCache);
+        }
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[suite.version()])?
-            .with_root_certificates(self.roots()?)
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
             .with_client_auth_cert(self.credentials.chain()?, self.credentials.key()?)?;
         config.resumption = Resumption::disabled();
-        Ok(config)
+        Ok(Side { config, chain_cache })
     }
 
     /// A server that demands a client certificate and sends tickets.
-    pub(super) fn server(&self) -> Result<Arc<ServerConfig>, Error> {
+    pub(super) fn server(&self) -> Result<Side<Arc<ServerConfig>>, Error> {
         let (built, suite) = self.restricted()?;
         let provider = Arc::new(built.provider);
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), provider.clone())
+        let mut verifier: Arc<dyn ClientCertVerifier> =
+            WebPkiClientVerifier::builder_with_provider(self.roots()?, provider.clone())
                 .build()
                 .map_err(|e| Error::Usage(format!("client verifier: {e}")))?;
+        let mut chain_cache = None;
+        if built.caches_chains {
+            let caching = CachingClientVerifier::new(verifier);
+            verifier = caching.clone();
+            chain_cache = Some(Box::new(move || caching.metrics()) as ReadChainCache);
+        }
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[suite.version()])?
             .with_client_cert_verifier(verifier)
             .with_single_cert(self.credentials.chain()?, self.credentials.key()?)?;
         config.ticketer = built.ticketer;
         config.send_tls13_tickets = self.parameters.tickets;
-        Ok(Arc::new(config))
+        Ok(Side { config: Arc::new(config), chain_cache })
     }
 
-    fn roots(&self) -> Result<RootCertStore, Error> {
+    /// The same end with the one identity that it was given.
+    pub fn with_one_identity(&self) -> Self {
+        Self { population: None, ..self.clone() }
+    }
+
+    fn roots(&self) -> Result<Arc<RootCertStore>, Error> {
         let mut roots = RootCertStore::empty();
         roots.add(self.credentials.root()?)?;
-        Ok(roots)
+        Ok(Arc::new(roots))
     }
 
     fn restricted(&self) -> Result<(Built, SupportedCipherSuite), Error> {

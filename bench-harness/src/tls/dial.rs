@@ -4,14 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_rustls::{TlsAcceptor, TlsStream};
 use tokio_util::either::Either;
 
-use super::sessions::{KeepOnly, SessionPool};
+use super::callers::{Callers, Manner};
 use super::{Observer, TlsEnd};
 use crate::Error;
 use crate::pki::SERVER_NAME;
@@ -30,6 +29,9 @@ pub enum DialError {
     /// The TLS handshake failed, on this side or the other.
     #[error("handshake: {0}")]
     Handshake(#[source] io::Error),
+    /// Every connection was to have an identity of its own, and there was none left.
+    #[error("no fresh identity left: more connections were made than leaves were issued for")]
+    NoIdentity,
 }
 
 fn connect_failure(error: &io::Error) -> String {
@@ -48,9 +50,7 @@ pub struct Dialer {
 }
 
 struct ClientTls {
-    fresh: TlsConnector,
-    resuming: TlsConnector,
-    priming: TlsConnector,
+    callers: Callers,
     is_priming: AtomicBool,
     server_name: ServerName<'static>,
     mix: HandshakeMix,
@@ -67,26 +67,19 @@ impl Dialer {
         let Some(end) = end else { return Ok(Self { tls: None }) };
         let server_name = ServerName::try_from(SERVER_NAME)
             .map_err(|e| Error::Usage(format!("server name {SERVER_NAME}: {e}")))?;
-        let fresh = end.client()?;
-        let sessions = Arc::new(SessionPool::default());
-        // Clones, because rustls resumes only what the same verifier and credentials have made.
-        let with = |resumption| {
-            let mut config = fresh.clone();
-            config.resumption = resumption;
-            TlsConnector::from(Arc::new(config))
+        let side = end.client()?;
+        let callers = match &end.population {
+            Some(population) => Callers::many(side.config, population)?,
+            None => Callers::only(&side.config)?,
         };
-        let priming = with(Resumption::store(Arc::new(KeepOnly(sessions.clone()))));
-        let resuming = with(Resumption::store(sessions));
         Ok(Self {
             tls: Some(ClientTls {
-                fresh: Arc::new(fresh).into(),
-                resuming,
-                priming,
+                callers,
                 is_priming: AtomicBool::new(false),
                 server_name,
                 mix,
                 turn: AtomicU64::new(0),
-                observer: Arc::new(Observer::new(&end.credentials.peer)?),
+                observer: Arc::new(Observer::new(&end.credentials.peer, side.chain_cache)?),
             }),
         })
     }
@@ -103,6 +96,14 @@ impl Dialer {
         }
     }
 
+    /// Makes sure that so many connections can be made, where each has an identity of its own.
+    ///
+    /// # Errors
+    /// When a key or certificate can't be made.
+    pub fn supply(&self, connections: u64) -> Result<(), Error> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.callers.supply(connections))
+    }
+
     /// Completes the handshake over an established transport.
     ///
     /// # Errors
@@ -112,10 +113,11 @@ impl Dialer {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let Some(tls) = &self.tls else { return Ok(Either::Left(transport)) };
-        let (connector, resume) = tls.next();
+        let manner = tls.manner();
+        let connector = tls.callers.next(manner).ok_or(DialError::NoIdentity)?;
         match connector.connect(tls.server_name.clone(), transport).await {
             Ok(stream) => {
-                tls.observer.completed(stream.get_ref().1, resume);
+                tls.observer.completed(stream.get_ref().1, manner == Manner::Resuming);
                 Ok(Either::Right(Box::new(stream.into())))
             }
             Err(error) => {
@@ -127,14 +129,14 @@ impl Dialer {
 }
 
 impl ClientTls {
-    /// How the next handshake is to be made, and whether it is meant to resume.
-    fn next(&self) -> (&TlsConnector, bool) {
+    /// How the next handshake is to be made.
+    fn manner(&self) -> Manner {
         if self.is_priming.load(Ordering::Relaxed) {
-            (&self.priming, false)
+            Manner::Priming
         } else if self.next_resumes() {
-            (&self.resuming, true)
+            Manner::Resuming
         } else {
-            (&self.fresh, false)
+            Manner::Full
         }
     }
 
@@ -164,8 +166,9 @@ impl Acceptor {
     /// When rustls refuses the configuration.
     pub fn new(end: Option<&TlsEnd>) -> Result<Self, Error> {
         let Some(end) = end else { return Ok(Self { tls: None }) };
-        let observer = Arc::new(Observer::new(&end.credentials.peer)?);
-        Ok(Self { tls: Some((end.server()?.into(), observer)) })
+        let side = end.server()?;
+        let observer = Arc::new(Observer::new(&end.credentials.peer, side.chain_cache)?);
+        Ok(Self { tls: Some((side.config.into(), observer)) })
     }
 
     /// The observer of this end, if it speaks TLS.

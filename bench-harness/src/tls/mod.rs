@@ -3,13 +3,16 @@
 //! Generator, server and sidecars all go through this module, so that two arms differ in the
 //! provider and the path only, never in a detail of how a connection is made.
 
+mod callers;
 mod config;
 mod dial;
 mod observe;
+mod peers;
 mod provider;
 mod sessions;
 
+pub use callers::Population;
 pub use config::{TlsEnd, check_parameters};
 pub use dial::{Acceptor, Connection, DialError, Dialer};
-pub use observe::{HandshakeCount, Negotiated, Observations, Observer};
+pub use observe::{ChainCacheUse, HandshakeCount, Negotiated, Observations, Observer};
 pub use provider::build as build_provider;

@@ -1,16 +1,18 @@
 //! What was really negotiated: every connection of every role is looked at and counted.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustls::crypto::SupportedKxGroup;
-use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, CommonState, HandshakeKind, NamedGroup, ProtocolVersion};
+use rustls_offload::verify::CacheMetrics;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::config::ReadChainCache;
+use super::peers::{Expected, Peers};
 use crate::Error;
-use crate::pki::PeerIdentity;
+use crate::pki::ExpectedPeer;
 
 /// The outcome of one handshake, in the terms of RFC 8446.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +25,8 @@ pub struct Negotiated {
     pub suite: String,
     /// Key exchange group; none in a resumed TLS 1.2 handshake.
     pub group: Option<String>,
-    /// The peer's SPIFFE ID, or `unexpected certificate`, or `none`.
+    /// The peer's SPIFFE ID, or what all expected ones begin with and an asterisk; or
+    /// `unexpected certificate`, or `none`.
     pub peer: String,
 }
 
@@ -45,6 +48,36 @@ pub struct Observations {
     pub failures: BTreeMap<String, u64>,
     /// Handshakes for which a client offered, or meant to offer, a session; zero at a server.
     pub meant_to_resume: u64,
+    /// Distinct certificates that peers had.
+    #[serde(default)]
+    pub distinct_peers: u64,
+    /// Those of them that this end had not seen before.
+    #[serde(default)]
+    pub new_peers: u64,
+    /// What this end's chain cache did; none if it has no such cache and verified every chain.
+    #[serde(default)]
+    pub chain_cache: Option<ChainCacheUse>,
+}
+
+/// What a chain cache did, counted in chains: one a full handshake, none a resumed one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChainCacheUse {
+    /// Found to have been verified before.
+    pub hits: u64,
+    /// Verified.
+    pub misses: u64,
+    /// Verdicts still good that had to make room.
+    pub evictions: u64,
+}
+
+impl ChainCacheUse {
+    fn since(before: CacheMetrics, now: CacheMetrics) -> Self {
+        Self {
+            hits: now.hits - before.hits,
+            misses: now.misses - before.misses,
+            evictions: now.evictions - before.evictions,
+        }
+    }
 }
 
 impl Observations {
@@ -62,14 +95,24 @@ impl Observations {
 
 /// Counts the handshakes of one TLS end.
 ///
-/// One short lock and a few comparisons a handshake; nothing on the record path. What was
+/// One short lock, a few comparisons and a look-up a handshake; nothing on the record path. What was
 /// negotiated is put into words only when the counts are handed out.
 pub struct Observer {
-    expected_leaf: CertificateDer<'static>,
-    expected_id: String,
-    seen: Mutex<Seen>,
+    expected: Expected,
+    expected_name: String,
+    read_chain_cache: Option<ReadChainCache>,
+    state: Mutex<State>,
 }
 
+#[derive(Default)]
+struct State {
+    seen: Seen,
+    peers: Peers,
+    /// As it was when the counts were last handed out.
+    chain_cache: CacheMetrics,
+}
+
+/// What is counted from zero after the counts are handed out.
 #[derive(Default)]
 struct Seen {
     /// One entry in almost every run, so a list is the fastest map.
@@ -83,60 +126,79 @@ impl Observer {
     ///
     /// # Errors
     /// When the peer's certificate is not valid PEM.
-    pub fn new(peer: &PeerIdentity) -> Result<Self, Error> {
+    pub(super) fn new(
+        peer: &ExpectedPeer,
+        read_chain_cache: Option<ReadChainCache>,
+    ) -> Result<Self, Error> {
         Ok(Self {
-            expected_leaf: peer.leaf()?,
-            expected_id: peer.spiffe_id.clone(),
-            seen: Mutex::default(),
+            expected: Expected::new(peer)?,
+            expected_name: peer.name(),
+            read_chain_cache,
+            state: Mutex::default(),
         })
     }
 
     /// Counts a completed handshake.
-    pub fn completed(&self, state: &CommonState, meant_to_resume: bool) {
-        let outcome = Outcome {
-            kind: state.handshake_kind(),
-            protocol: state.protocol_version(),
-            suite: state.negotiated_cipher_suite().map(|suite| suite.suite()),
-            group: state.negotiated_key_exchange_group().map(SupportedKxGroup::name),
-            peer: self.recognise(state.peer_certificates()),
+    pub fn completed(&self, connection: &CommonState, meant_to_resume: bool) {
+        let chain = connection.peer_certificates();
+        let peer = match chain {
+            Some(chain) if self.expected.fits(chain) => Peer::Expected,
+            Some(_) => Peer::Unexpected,
+            None => Peer::None,
         };
-        self.with_seen(|seen| {
-            seen.meant_to_resume += u64::from(meant_to_resume);
-            match seen.handshakes.iter_mut().find(|(known, _)| *known == outcome) {
-                Some((_, count)) => *count += 1,
-                None => seen.handshakes.push((outcome, 1)),
-            }
-        });
+        let outcome = Outcome {
+            kind: connection.handshake_kind(),
+            protocol: connection.protocol_version(),
+            suite: connection.negotiated_cipher_suite().map(|suite| suite.suite()),
+            group: connection.negotiated_key_exchange_group().map(SupportedKxGroup::name),
+            peer,
+        };
+        let mut state = self.state();
+        if let (Peer::Expected, Some([leaf, ..])) = (outcome.peer, chain) {
+            state.peers.see(leaf);
+        }
+        let seen = &mut state.seen;
+        seen.meant_to_resume += u64::from(meant_to_resume);
+        match seen.handshakes.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, count)) => *count += 1,
+            None => seen.handshakes.push((outcome, 1)),
+        }
     }
 
     /// Counts a handshake that did not complete.
     pub fn failed(&self, reason: &str) {
-        self.with_seen(|seen| *seen.failures.entry(reason.to_owned()).or_default() += 1);
+        *self.state().seen.failures.entry(reason.to_owned()).or_default() += 1;
     }
 
     /// Hands out the counts since the last call and starts again from zero.
     pub fn take(&self) -> Observations {
-        let seen = self.with_seen(std::mem::take);
+        let mut state = self.state();
+        let seen = std::mem::take(&mut state.seen);
+        let census = state.peers.take(&self.expected);
+        let chain_cache = self.read_chain_cache.as_ref().map(|read| {
+            let now = read();
+            ChainCacheUse::since(std::mem::replace(&mut state.chain_cache, now), now)
+        });
+        let mut failures = seen.failures;
+        if census.misnamed > 0 {
+            let reason = format!("peers whose certificate does not name {}", self.expected_name);
+            failures.insert(reason, census.misnamed);
+        }
         let handshakes = seen.handshakes.into_iter();
         Observations {
             handshakes: handshakes
                 .map(|(outcome, count)| HandshakeCount { negotiated: self.words(&outcome), count })
                 .collect(),
-            failures: seen.failures,
+            failures,
             meant_to_resume: seen.meant_to_resume,
+            distinct_peers: census.distinct,
+            new_peers: census.new,
+            chain_cache,
         }
     }
 
-    fn with_seen<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
-        act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn recognise(&self, chain: Option<&[CertificateDer<'_>]>) -> Peer {
-        match chain.and_then(<[_]>::first) {
-            Some(leaf) if *leaf == self.expected_leaf => Peer::Expected,
-            Some(_) => Peer::Unexpected,
-            None => Peer::None,
-        }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn words(&self, outcome: &Outcome) -> Negotiated {
@@ -146,7 +208,7 @@ impl Observer {
             suite: debug_or_none(outcome.suite),
             group: outcome.group.map(|group| format!("{group:?}")),
             peer: match outcome.peer {
-                Peer::Expected => self.expected_id.clone(),
+                Peer::Expected => self.expected_name.clone(),
                 Peer::Unexpected => "unexpected certificate".to_owned(),
                 Peer::None => "none".to_owned(),
             },
@@ -164,7 +226,7 @@ struct Outcome {
     peer: Peer,
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Peer {
     Expected,
     Unexpected,

@@ -14,6 +14,8 @@ pub struct Built {
     pub provider: CryptoProvider,
     /// Seals the server's session tickets.
     pub ticketer: Arc<dyn ProducesTickets>,
+    /// Whether its users would have verifiers that remember chains.
+    pub caches_chains: bool,
 }
 
 /// Builds the named provider with its default choices.
@@ -21,22 +23,21 @@ pub struct Built {
 /// # Errors
 /// When the provider can't be built on this machine.
 pub fn build(name: ProviderName) -> Result<Built, Error> {
-    Ok(match name {
-        ProviderName::Offload => {
+    let (provider, ticketer): (_, Arc<dyn ProducesTickets>) = match name {
+        ProviderName::Offload | ProviderName::OffloadUncached => {
             let offload = rustls_offload::Offload::new()?;
-            Built { provider: offload.provider(), ticketer: offload.ticketer()? }
+            (offload.provider(), offload.ticketer()?)
         }
-        ProviderName::AwsLcRs => Built {
-            provider: rustls::crypto::aws_lc_rs::default_provider(),
-            ticketer: rustls::crypto::aws_lc_rs::Ticketer::new()?,
-        },
-        ProviderName::Ring => Built {
-            provider: rustls::crypto::ring::default_provider(),
-            ticketer: rustls::crypto::ring::Ticketer::new()?,
-        },
-        ProviderName::Graviola => Built {
-            provider: rustls_graviola::default_provider(),
-            ticketer: rustls_graviola::Ticketer::new()?,
-        },
-    })
+        ProviderName::AwsLcRs => (
+            rustls::crypto::aws_lc_rs::default_provider(),
+            rustls::crypto::aws_lc_rs::Ticketer::new()?,
+        ),
+        ProviderName::Ring => {
+            (rustls::crypto::ring::default_provider(), rustls::crypto::ring::Ticketer::new()?)
+        }
+        ProviderName::Graviola => {
+            (rustls_graviola::default_provider(), rustls_graviola::Ticketer::new()?)
+        }
+    };
+    Ok(Built { provider, ticketer, caches_chains: name == ProviderName::Offload })
 }
