@@ -15,6 +15,8 @@
 //! Every layer is written once, generic over [`lanes::Lanes`]; the engine picks the implementation.
 
 mod curve;
+pub mod ecdh;
+pub mod ecdsa;
 mod field;
 mod lanes;
 pub mod x25519;
@@ -22,6 +24,9 @@ pub mod x25519;
 use lanes::{Portable, Single};
 
 use crate::cpu::{Cpu, Feature};
+
+/// Bytes of stack that are wiped after a batch with secrets: more than one of optimized code uses.
+const STACK: usize = 40 * 1024;
 
 /// What runs a batch: an implementation of the lanes that this CPU has.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,62 @@
+//! Multiples of any point.
+
+use super::digits::{Digits, WINDOW, WINDOWS};
+use super::point::{Affine, Point};
+use crate::multibuffer::field::Integer;
+use crate::multibuffer::lanes::{Lanes, Word};
+
+/// Entries of the table: the odd multiples 1, 3, ... 31.
+const ENTRIES: usize = 16;
+
+/// `scalar` times `point`, for scalars in 1..n.
+pub(in crate::multibuffer) fn multiple<L: Lanes>(
+    l: L,
+    scalar: Integer<L>,
+    point: Affine<L>,
+) -> Point<L> {
+    let table = table(l, point);
+    l.run(
+        #[inline(always)]
+        || {
+            let mut digits = Digits::new(l, scalar);
+            let mut sum = point.point(l);
+            for i in (0..WINDOWS).rev() {
+                for _ in 0..WINDOW {
+                    sum = sum.double();
+                }
+                let digit = digits.get(i);
+                let entry = pick(l, &table, digit.index);
+                sum = sum.add(entry.negate_where(l, digit.negative));
+            }
+            let multiple = sum.negate_where(l, digits.negated());
+            digits.zeroize();
+            multiple
+        },
+    )
+}
+
+/// The odd multiples of `point`; public, like it.
+fn table<L: Lanes>(l: L, point: Affine<L>) -> [Point<L>; ENTRIES] {
+    l.run(
+        #[inline(always)]
+        || {
+            let mut table = [point.point(l); ENTRIES];
+            let twice = table[0].double();
+            for i in 1..ENTRIES {
+                table[i] = table[i - 1].add(twice);
+            }
+            table
+        },
+    )
+}
+
+/// Entry `index % 16` of each lane's own table, found by reading all of them.
+#[inline(always)]
+fn pick<L: Lanes>(l: L, table: &[Point<L>; ENTRIES], index: L::Word) -> Point<L> {
+    let index = index.and(l.splat(15));
+    let mut picked = table[0];
+    for (entry, position) in table.iter().zip(0..).skip(1) {
+        picked = entry.select(index.equals(l.splat(position)), picked);
+    }
+    picked
+}
