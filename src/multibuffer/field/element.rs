@@ -78,6 +78,13 @@ impl<L: Lanes, M: Modulus, const K: u32> Element<L, M, K> {
         Element::from_limbs(self.l, carried(self.l, limbs))
     }
 
+    /// 2^`BITS` times it, with `C >= K * 2^BITS`.
+    #[inline(always)]
+    pub(in crate::multibuffer) fn shl<const BITS: u32, const C: u32>(self) -> Element<L, M, C> {
+        const { assert!(K << BITS <= C && C <= 16) };
+        Element::from_limbs(self.l, carried(self.l, self.limbs.map(Word::shl::<BITS>)))
+    }
+
     /// The negative, which is not canonical for zero: at most `K` times the prime, with `C > K`.
     #[inline(always)]
     pub(in crate::multibuffer) fn neg<const C: u32>(self) -> Element<L, M, C> {
@@ -132,16 +139,14 @@ impl<L: Lanes, M: Modulus, const K: u32> Element<L, M, K> {
     pub(super) fn columns<const B: u32>(self, other: Element<L, M, B>) -> [L::Word; 2 * LIMBS] {
         const { assert!(K * B <= 16) };
         let (a, b) = (self.limbs, other.limbs);
-        // low and high halves apart, so that a sum waits for five others and not for ten
-        let mut low = [self.l.splat(0); 2 * LIMBS];
-        let mut high = low;
+        let mut columns = [self.l.splat(0); 2 * LIMBS];
         for i in 0..LIMBS {
             for j in 0..LIMBS {
-                low[i + j] = low[i + j].madd_lo(a[i], b[j]);
-                high[i + j + 1] = high[i + j + 1].madd_hi(a[i], b[j]);
+                columns[i + j] = columns[i + j].madd_lo(a[i], b[j]);
+                columns[i + j + 1] = columns[i + j + 1].madd_hi(a[i], b[j]);
             }
         }
-        std::array::from_fn(|i| low[i].add(high[i]))
+        columns
     }
 
     /// [`columns`](Self::columns) of a square, whose mixed products all come twice.
@@ -149,23 +154,45 @@ impl<L: Lanes, M: Modulus, const K: u32> Element<L, M, K> {
     pub(super) fn square_columns(self) -> [L::Word; 2 * LIMBS] {
         const { assert!(K * K <= 16) };
         let a = self.limbs;
-        let mut low = [self.l.splat(0); 2 * LIMBS];
-        let mut high = low;
+        let mut columns = [self.l.splat(0); 2 * LIMBS];
         for i in 0..LIMBS {
             for j in i + 1..LIMBS {
-                low[i + j] = low[i + j].madd_lo(a[i], a[j]);
-                high[i + j + 1] = high[i + j + 1].madd_hi(a[i], a[j]);
+                columns[i + j] = columns[i + j].madd_lo(a[i], a[j]);
+                columns[i + j + 1] = columns[i + j + 1].madd_hi(a[i], a[j]);
             }
         }
-        let mut columns: [L::Word; 2 * LIMBS] = std::array::from_fn(|i| {
-            let half = low[i].add(high[i]);
-            half.add(half)
-        });
+        for column in &mut columns[1..2 * LIMBS - 1] {
+            *column = column.add(*column);
+        }
         for i in 0..LIMBS {
             columns[2 * i] = columns[2 * i].madd_lo(a[i], a[i]);
             columns[2 * i + 1] = columns[2 * i + 1].madd_hi(a[i], a[i]);
         }
         columns
+    }
+
+    /// [`square_columns`](Self::square_columns) earlier, but for more instructions: low and high
+    /// halves are summed apart, so that each sum waits for fewer others. For powers, where every
+    /// square waits for the one before.
+    #[inline(always)]
+    fn square_columns_early(self) -> [L::Word; 2 * LIMBS] {
+        const { assert!(K * K <= 16) };
+        let a = self.limbs;
+        let mut low = [self.l.splat(0); 2 * LIMBS];
+        let (mut high, mut diagonal) = (low, low);
+        for i in 0..LIMBS {
+            diagonal[2 * i] = diagonal[2 * i].madd_lo(a[i], a[i]);
+            diagonal[2 * i + 1] = diagonal[2 * i + 1].madd_hi(a[i], a[i]);
+            for j in i + 1..LIMBS {
+                low[i + j] = low[i + j].madd_lo(a[i], a[j]);
+                high[i + j + 1] = high[i + j + 1].madd_hi(a[i], a[j]);
+            }
+        }
+        for i in 0..2 * LIMBS {
+            let half = low[i].add(high[i]);
+            diagonal[i] = diagonal[i].add(half.add(half));
+        }
+        diagonal
     }
 
     /// Overwrites the limbs with zeros, also if nobody reads them again.
@@ -186,8 +213,15 @@ impl<L: Lanes, M: Modulus> Element<L, M, 2> {
     /// One in every lane.
     #[inline(always)]
     pub(in crate::multibuffer) fn one(l: L) -> Self {
-        let one = const { constants::power_of_two(M::PRIME, 260) };
-        Self::from_limbs(l, one.map(|limb| l.splat(limb)))
+        Self::power_of_two::<0>(l)
+    }
+
+    /// 2^`EXPONENT`, which may be negative, in every lane.
+    #[inline(always)]
+    pub(in crate::multibuffer) fn power_of_two<const EXPONENT: i32>(l: L) -> Self {
+        const { assert!(EXPONENT >= -260) };
+        let limbs = const { constants::power_of_two(M::PRIME, (260 + EXPONENT) as u32) };
+        Self::from_limbs(l, limbs.map(|limb| l.splat(limb)))
     }
 
     /// The residue of an integer below 2^256, which need not be below the prime.
@@ -221,19 +255,28 @@ impl<L: Lanes, M: Modulus> Element<L, M, 2> {
 
     /// Squared `times` times over, as one unit of compilation.
     #[inline(always)]
-    pub(super) fn sqr_times(self, times: u32) -> Self {
+    pub(in crate::multibuffer) fn sqr_times(self, times: u32) -> Self {
         self.l.run(
             #[inline(always)]
-            || (0..times).fold(self, |power, _| power.sqr()),
+            || self.squared(times),
         )
     }
 
     /// Squared `times` times over, then multiplied by `other`, as one unit of compilation.
     #[inline(always)]
-    pub(super) fn sqr_times_mul(self, times: u32, other: Self) -> Self {
+    pub(in crate::multibuffer) fn sqr_times_mul(self, times: u32, other: Self) -> Self {
         self.l.run(
             #[inline(always)]
-            || (0..times).fold(self, |power, _| power.sqr()).mul(other),
+            || self.squared(times).mul(other),
         )
+    }
+
+    #[inline(always)]
+    fn squared(mut self, times: u32) -> Self {
+        for _ in 0..times {
+            let limbs = M::reduce(self.l, self.square_columns_early());
+            self = Self::from_limbs(self.l, carried(self.l, limbs));
+        }
+        self
     }
 }

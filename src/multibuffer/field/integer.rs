@@ -23,6 +23,12 @@ impl<L: Lanes> Integer<L> {
         Self { l, limbs: columns.map(|column| l.load(&column)) }
     }
 
+    /// The integer of `limbs` below 2^52.
+    #[inline(always)]
+    pub(in crate::multibuffer) fn from_limbs(l: L, limbs: [L::Word; LIMBS]) -> Self {
+        Self { l, limbs }
+    }
+
     /// The same integer in every lane. Limbs are below 2^52.
     #[inline(always)]
     pub(in crate::multibuffer) fn splat(l: L, limbs: [u64; LIMBS]) -> Self {
@@ -32,16 +38,41 @@ impl<L: Lanes> Integer<L> {
     /// Big-endian bytes, lane by lane, of integers below 2^256; zeros beyond the last lane.
     #[inline(always)]
     pub(in crate::multibuffer) fn to_bytes(self) -> [[u8; 32]; MAX_LANES] {
-        let columns = self.limbs.map(Word::store);
+        let words = self.to_words().map(Word::store);
         std::array::from_fn(|lane| {
-            let [a, b, c, d, e] = columns.map(|column| column[lane]);
-            let words = [d >> 36 | e << 16, c >> 24 | d << 28, b >> 12 | c << 40, a | b << 52];
             let mut bytes = [0; 32];
-            for (chunk, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
-                *chunk = word.to_be_bytes();
+            for (chunk, word) in bytes.as_chunks_mut().0.iter_mut().zip(words.iter().rev()) {
+                *chunk = word[lane].to_be_bytes();
             }
             bytes
         })
+    }
+
+    /// The integer whose 64-bit `words`, the least significant first, are given.
+    #[inline(always)]
+    pub(in crate::multibuffer) fn from_words(l: L, words: [L::Word; 4]) -> Self {
+        let [a, b, c, d] = words;
+        let mask = l.splat(LIMB_MASK);
+        let limbs = [
+            a.and(mask),
+            a.shr::<52>().or(b.shl::<12>()).and(mask),
+            b.shr::<40>().or(c.shl::<24>()).and(mask),
+            c.shr::<28>().or(d.shl::<36>()).and(mask),
+            d.shr::<16>(),
+        ];
+        Self { l, limbs }
+    }
+
+    /// The 64-bit words of an integer below 2^256, the least significant first.
+    #[inline(always)]
+    pub(in crate::multibuffer) fn to_words(self) -> [L::Word; 4] {
+        let [a, b, c, d, e] = self.limbs;
+        [
+            a.or(b.shl::<52>()),
+            b.shr::<12>().or(c.shl::<40>()),
+            c.shr::<24>().or(d.shl::<28>()),
+            d.shr::<36>().or(e.shl::<16>()),
+        ]
     }
 
     /// Limb `i` of every lane.

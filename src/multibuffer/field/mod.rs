@@ -30,6 +30,7 @@ mod constants;
 mod element;
 pub(super) mod f25519;
 mod integer;
+mod inverse;
 mod loose;
 mod n256;
 mod p256;

@@ -124,6 +124,7 @@ fn arithmetic<L: Lanes, M: Modulus>(l: L, [a, b]: [&[Choice; MAX_LANES]; 2]) {
     check(difference, |i| &a8.integers[i] + &p * 4_u32 - &b4.integers[i]);
     let negative: Element<L, M, 5> = a4.element.neg();
     check(negative, |i| &p * 4_u32 - &a4.integers[i]);
+    check(a4.element.shl::<2, 16>(), |i| &a4.integers[i] * 4_u32);
     check(a4.element.widen::<7>(), |i| a4.integers[i].clone());
     let zero = b16.element.is_zero().bits();
     let equal = a4.element.equals(b4.element).bits();
@@ -189,14 +190,20 @@ fn conversions<L: Lanes, M: Modulus>(l: L, [a, b]: [&Bytes; 2]) {
     let p = prime::<M>();
     let (x, y) = (Integer::from_bytes(l, a), Integer::from_bytes(l, b));
     assert_eq!(x.to_bytes()[..L::LANES], a[..L::LANES]);
+    assert_eq!(Integer::from_words(l, x.to_words()).to_bytes(), x.to_bytes());
     let element = Element::<L, M>::from_bytes(l, a);
     let inverse = element.invert();
+    let public = element.invert_public();
+    assert_eq!(public.to_bytes(), inverse.to_bytes());
+    check(public, |i| BigUint::from_bytes_be(&inverse.to_bytes()[i]) << 260_u32);
     let (residues, inverses) = (element.to_bytes(), inverse.to_bytes());
     let (less, equal, zero) = (x.less(y).bits(), x.equals(y).bits(), x.is_zero().bits());
     let reduced = x.sub_once(y).to_bytes();
     let products = element.mul(inverse).to_bytes();
     check(element, |i| BigUint::from_bytes_be(&a[i]) << 260_u32);
     check(Element::<L, M>::one(l), |_| BigUint::from(1_u8) << 260_u32);
+    check(Element::<L, M>::power_of_two::<5>(l), |_| BigUint::from(1_u8) << 265_u32);
+    check(Element::<L, M>::power_of_two::<-1>(l), |_| BigUint::from(1_u8) << 259_u32);
     check(Element::<L, M>::zero(l), |_| BigUint::ZERO);
     for i in 0..L::LANES {
         let [a, b] = [a, b].map(|bytes| BigUint::from_bytes_be(&bytes[i]));
