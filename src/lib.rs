@@ -109,6 +109,8 @@ mod error;
 mod intern;
 mod named;
 mod offload;
+#[cfg(not(feature = "fips"))]
+mod parts;
 
 pub use error::Error;
 pub use offload::{Builder, Offload};

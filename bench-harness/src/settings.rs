@@ -110,9 +110,9 @@ pub enum KeyType {
 #[serde(rename_all = "kebab-case")]
 pub enum ProviderName {
     /// `rustls-offload` as its users get it: the plan it chose for this CPU, and at both ends its
-    /// verifiers, which remember the chains that they have verified.
+    /// handshake pool and its verifiers, which remember the chains that they have verified.
     Offload,
-    /// `rustls-offload` with rustls's own verifiers, which verify every chain.
+    /// `rustls-offload` and its handshake pool, with rustls's own verifiers, which verify every chain.
     OffloadUncached,
     /// rustls with aws-lc-rs alone.
     AwsLcRs,
@@ -120,6 +120,13 @@ pub enum ProviderName {
     Ring,
     /// rustls with graviola alone.
     Graviola,
+}
+
+impl ProviderName {
+    /// Whether its users would make their handshakes in a pool.
+    pub fn has_pool(self) -> bool {
+        matches!(self, Self::Offload | Self::OffloadUncached)
+    }
 }
 
 impl fmt::Display for ProviderName {

@@ -93,6 +93,12 @@ impl<O: Operation> Slot<O> {
     }
 }
 
+/// Whether a coroutine runs on this thread: if not, [`submit`] hands back whatever it gets.
+#[inline]
+pub(crate) fn inside() -> bool {
+    stack::inside()
+}
+
 /// Has `operation` computed in a batch, if there is company for it.
 ///
 /// The caller's coroutine waits meanwhile, and others run on its thread: hold no lock that they

@@ -3,14 +3,15 @@
 mod error;
 mod local;
 mod metrics;
+#[cfg(feature = "fips")]
+mod nothing;
 mod threads;
 
-use std::convert::Infallible;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread::{LocalKey, available_parallelism};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 pub use error::PoolError;
@@ -21,7 +22,10 @@ use threads::{Settings, Threads};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use crate::batch::{Operation, Slot};
+#[cfg(feature = "fips")]
+use self::nothing::Crypto;
+#[cfg(not(feature = "fips"))]
+use crate::parts::Operation as Crypto;
 
 /// Bytes of a coroutine's stack, unless told otherwise.
 ///
@@ -30,28 +34,6 @@ use crate::batch::{Operation, Slot};
 /// does in rustls's callbacks and in [`HandshakePool::run`]. It is address space: memory is taken
 /// up by what is touched.
 pub const DEFAULT_STACK_SIZE: usize = 512 * 1024;
-
-/// The operations that pools batch.
-#[derive(Debug)]
-enum Crypto {}
-
-impl Operation for Crypto {
-    type Outcome = Infallible;
-    const KINDS: &'static [&'static str] = &[];
-
-    fn kind(&self) -> usize {
-        match *self {}
-    }
-
-    fn run_batch(_: Vec<Self>) -> Vec<Infallible> {
-        Vec::new()
-    }
-
-    fn slot() -> &'static LocalKey<Slot<Self>> {
-        thread_local!(static SLOT: Slot<Crypto> = const { Slot::EMPTY });
-        &SLOT
-    }
-}
 
 /// A pool of threads that run handshakes.
 #[derive(Clone)]

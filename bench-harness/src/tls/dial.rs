@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustls::pki_types::ServerName;
+use rustls_offload::pool::LocalPool;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsStream};
@@ -50,6 +51,7 @@ pub struct Dialer {
 }
 
 struct ClientTls {
+    pooled: bool,
     callers: Callers,
     is_priming: AtomicBool,
     server_name: ServerName<'static>,
@@ -74,6 +76,7 @@ impl Dialer {
         };
         Ok(Self {
             tls: Some(ClientTls {
+                pooled: end.provider.has_pool(),
                 callers,
                 is_priming: AtomicBool::new(false),
                 server_name,
@@ -110,12 +113,17 @@ impl Dialer {
     /// Counted by the observer as well.
     pub async fn secure<S>(&self, transport: S) -> Result<Connection<S>, DialError>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let Some(tls) = &self.tls else { return Ok(Either::Left(transport)) };
         let manner = tls.manner();
         let connector = tls.callers.next(manner).ok_or(DialError::NoIdentity)?;
-        match connector.connect(tls.server_name.clone(), transport).await {
+        let name = tls.server_name.clone();
+        let connected = match pool(tls.pooled) {
+            Some(pool) => pool.connect(&connector, name, transport).await,
+            None => connector.connect(name, transport).await,
+        };
+        match connected {
             Ok(stream) => {
                 tls.observer.completed(stream.get_ref().1, manner == Manner::Resuming);
                 Ok(Either::Right(Box::new(stream.into())))
@@ -153,10 +161,23 @@ impl ClientTls {
     }
 }
 
+/// This thread's handshake pool, for a provider that has them.
+fn pool(pooled: bool) -> Option<LocalPool> {
+    thread_local!(static POOL: LocalPool = LocalPool::new());
+    pooled.then(|| POOL.with(LocalPool::clone))
+}
+
 /// Accepts connections.
 #[derive(Clone)]
 pub struct Acceptor {
-    tls: Option<(TlsAcceptor, Arc<Observer>)>,
+    tls: Option<ServerTls>,
+}
+
+#[derive(Clone)]
+struct ServerTls {
+    acceptor: TlsAcceptor,
+    observer: Arc<Observer>,
+    pooled: bool,
 }
 
 impl Acceptor {
@@ -168,12 +189,13 @@ impl Acceptor {
         let Some(end) = end else { return Ok(Self { tls: None }) };
         let side = end.server()?;
         let observer = Arc::new(Observer::new(&end.credentials.peer, side.chain_cache)?);
-        Ok(Self { tls: Some((side.config.into(), observer)) })
+        let (acceptor, pooled) = (side.config.into(), end.provider.has_pool());
+        Ok(Self { tls: Some(ServerTls { acceptor, observer, pooled }) })
     }
 
     /// The observer of this end, if it speaks TLS.
     pub fn observer(&self) -> Option<Arc<Observer>> {
-        self.tls.as_ref().map(|(_, observer)| observer.clone())
+        self.tls.as_ref().map(|tls| tls.observer.clone())
     }
 
     /// Completes the handshake over an accepted transport.
@@ -182,10 +204,16 @@ impl Acceptor {
     /// The peer's or our reason; counted by the observer as well.
     pub async fn accept<S>(&self, transport: S) -> io::Result<Connection<S>>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let Some((acceptor, observer)) = &self.tls else { return Ok(Either::Left(transport)) };
-        match acceptor.accept(transport).await {
+        let Some(ServerTls { acceptor, observer, pooled }) = &self.tls else {
+            return Ok(Either::Left(transport));
+        };
+        let accepted = match pool(*pooled) {
+            Some(pool) => pool.accept(acceptor, transport).await,
+            None => acceptor.accept(transport).await,
+        };
+        match accepted {
             Ok(stream) => {
                 observer.completed(stream.get_ref().1, false);
                 Ok(Either::Right(Box::new(stream.into())))

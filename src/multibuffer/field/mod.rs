@@ -39,7 +39,6 @@ mod tests;
 
 pub(in crate::multibuffer) use element::Element;
 pub(in crate::multibuffer) use integer::Integer;
-pub(in crate::multibuffer) use loose::Loose;
 pub(in crate::multibuffer) use n256::N256;
 pub(in crate::multibuffer) use p256::P256;
 

@@ -4,7 +4,6 @@
 #[path = "../../../tests/common/pair.rs"]
 pub(super) mod pair;
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
