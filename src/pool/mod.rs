@@ -1,4 +1,104 @@
-//! Handshakes side by side: their public-key operations computed eight at a time.
+//! Handshakes side by side, their public-key operations computed eight at a time.
+//!
+//! A handshake is mostly elliptic-curve arithmetic, one operation after the other: nothing in it can
+//! be computed in parallel. Operations of *different* handshakes can, in the lanes of a vector unit,
+//! at a fraction of the cost. A pool brings them together, under an unmodified rustls and
+//! tokio-rustls, and hands out ordinary `tokio_rustls` streams.
+//!
+//! ```
+//! use rustls_offload::pool::{HandshakePool, PoolError};
+//! use tokio::net::TcpListener;
+//! use tokio_rustls::TlsAcceptor;
+//!
+//! async fn serve(listener: TcpListener, acceptor: TlsAcceptor) -> Result<(), PoolError> {
+//!     let pool = HandshakePool::new()?;
+//!     loop {
+//!         let Ok((tcp, _)) = listener.accept().await else { continue };
+//!         let handshake = pool.accept(&acceptor, tcp);
+//!         tokio::spawn(async move {
+//!             match handshake.await {
+//!                 Ok(connection) => {
+//!                     // a tokio_rustls::server::TlsStream, to be read and written here
+//! #                   drop(connection);
+//!                 }
+//!                 Err(error) => eprintln!("{error}"),
+//!             }
+//!         });
+//!     }
+//! }
+//! ```
+//!
+//! # How it works
+//! Each future is polled inside a coroutine with a stack of its own. When rustls, deep in that poll,
+//! asks our provider to sign, verify or agree on a key, the provider queues the operation and
+//! suspends the coroutine; to the runtime, the future is merely not ready. When eight operations of
+//! a kind wait, or the thread has nothing else to do (every ready task has run, and the reactor was
+//! asked for input), the longest queue is computed as one batch, and its coroutines go on where they
+//! were. An operation that finds no company is computed as it would be without a pool. So it is
+//! outside a pool: the same configuration serves both, at the price of reading one thread-local.
+//!
+//! There is **no timer**. Waiting some microseconds for a batch to fill, as other implementations
+//! do, delays every handshake of a service that has few of them, and needs tuning where there are
+//! many. Here an idle service waits for nobody, and a busy one fills its lanes because it is busy.
+//!
+//! # Which pool
+//! | | runs on | costs | for |
+//! |---|---|---|---|
+//! | [`LocalPool`] | the thread that polls | next to nothing | a runtime for each core; load generators |
+//! | [`HandshakePool::run`], whole connections | its threads | one move at the start | servers |
+//! | [`HandshakePool::accept`] and [`connect`](HandshakePool::connect) | its threads | a move there, one back, and a wake-up for each flight of the peer, whose socket stays with the application's reactor | keeping handshakes off the application's threads |
+//!
+//! Sockets made or [registered](https://docs.rs/tokio/1/tokio/net/struct.TcpStream.html#method.from_std)
+//! inside a future given to [`HandshakePool::run`] belong to the pool's thread, which then serves
+//! the connection without help from any other:
+//!
+//! ```
+//! # use rustls_offload::pool::{HandshakePool, PoolError};
+//! # use tokio_rustls::TlsAcceptor;
+//! async fn serve(
+//!     pool: &HandshakePool,
+//!     acceptor: TlsAcceptor,
+//!     tcp: std::net::TcpStream, // non-blocking; from Tokio's: TcpStream::into_std
+//! ) -> Result<std::io::Result<()>, PoolError> {
+//!     pool.run(async move {
+//!         let tcp = tokio::net::TcpStream::from_std(tcp)?;
+//!         let connection = acceptor.accept(tcp).await?;
+//!         // serve the connection
+//! #       drop(connection);
+//!         Ok(())
+//!     })
+//!     .await
+//! }
+//! ```
+//!
+//! # What may run in a pool
+//! Any future, with these limits. They concern what the application puts between the pool and the
+//! provider: rustls's callbacks, and the futures given to `run`.
+//! - **Hold no lock across rustls.** A coroutine waits in the middle of a call. Another that wants
+//!   the same lock runs on the same thread, and blocks it for good. The same goes for a `RefCell`
+//!   in a thread-local, which panics.
+//! - **Do not rely on what is set around a poll**: `tokio::task_local!` scopes, entered `tracing`
+//!   spans. While a coroutine waits, others run in the middle of its scope, and it may be resumed
+//!   in another task's. Scopes inside that surround no handshake are fine.
+//! - Polls have [`DEFAULT_STACK_SIZE`] bytes of stack. Overflowing it kills the process, at a guard
+//!   page.
+//! - Tasks that are spawned inside run as tasks of their own, without batches. In a
+//!   [`HandshakePool`], `tokio::spawn` puts them on the same thread, until the pool ends.
+//!
+//! # What is guaranteed
+//! - **Dropping** the future that a pool returned drops the one inside it, which leaves its queue
+//!   at once, or as soon as its thread gets to it. A poll that waits is first run to its end, by
+//!   itself, rather than unwound; so a pool works with `panic = "abort"`, too.
+//! - **A panic** comes out where the result would have: as [`PoolError::Panicked`], or as a panic
+//!   from a [`LocalPool`]. It concerns no other future.
+//! - **Bounds**: a [`HandshakePool`] holds at most its [capacity](Builder::capacity) of futures.
+//!   Callers beyond that wait, up to the [deadline](Builder::deadline), for [`PoolError::Full`].
+//!   Handshakes have the same time, and then [`PoolError::TimedOut`]: a silent peer keeps no place.
+//! - **Shutting down** drops what is inside; its callers get [`PoolError::ShutDown`].
+//! - Memory: a stack only while a poll waits for its batch. Connections that wait for input have
+//!   none. Stacks are reused; like any stack, they are not wiped. Operations are, on being dropped.
+//!
+//! [`Metrics`] tells how full the batches are.
 
 mod error;
 mod local;
@@ -35,7 +135,10 @@ use crate::parts::Operation as Crypto;
 /// up by what is touched.
 pub const DEFAULT_STACK_SIZE: usize = 512 * 1024;
 
-/// A pool of threads that run handshakes.
+/// Threads that run handshakes, and compute their operations in batches.
+///
+/// A clone is the same pool. The threads end after the last clone was dropped and the futures that
+/// were returned have ended, or on [`Self::shut_down`].
 #[derive(Clone)]
 pub struct HandshakePool {
     threads: Arc<Threads<Crypto>>,
@@ -99,7 +202,10 @@ impl HandshakePool {
         self.handshake(async move { connector.connect(server_name, stream).await })
     }
 
-    /// Runs any future on a thread of the pool: handshakes anywhere inside it meet others.
+    /// Runs any future on a thread of the pool, the one with the fewest: handshakes anywhere inside
+    /// it meet others. Its Tokio runtime is that thread's. What it may not do is said in the
+    /// [module](self#what-may-run-in-a-pool). It takes up its place until it ends, and no deadline
+    /// ends it.
     ///
     /// # Errors
     /// [`PoolError::Full`], [`PoolError::Panicked`], [`PoolError::ShutDown`].
