@@ -7,12 +7,12 @@
 //! # Layers
 //! | layer | holds | knows |
 //! |---|---|---|
-//! | [`lanes`] | words of eight lanes; the only unsafe code | instructions |
+//! | `lanes` | words of eight lanes; the only unsafe code | instructions |
 //! | `field` | elements modulo a prime, five limbs of 52 bits | one prime each |
 //! | `curve` | points and scalar multiplication | one curve each |
 //! | algorithms (`ecdsa`, `ecdh`, `x25519`) | bytes in, bytes out, batches of 1 to 8 | one standard each |
 //!
-//! Every layer is written once, generic over [`lanes::Lanes`]; the engine picks the implementation.
+//! Every layer is written once, generic over `lanes::Lanes`; the engine picks the implementation.
 
 mod curve;
 pub mod ecdh;
