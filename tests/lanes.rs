@@ -147,7 +147,7 @@ fn a_stranger_is_refused_in_company_too() {
     stranger.resumption = Resumption::disabled();
     for outcome in meet(stranger, pki.server(&ours, &[&TLS13], None)) {
         let refusal = outcome.unwrap_err();
-        assert!(refusal.contains("invalid peer certificate: UnknownIssuer"), "{refusal}");
+        assert!(refusal.contains("invalid peer certificate"), "{refusal}");
     }
 }
 

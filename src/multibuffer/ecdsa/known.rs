@@ -15,8 +15,9 @@ use super::{MAX_BATCH, Verdict, Verification, tables, verify, verify_by_tables};
 use crate::multibuffer::Engine;
 use crate::multibuffer::curve::p256::Comb;
 
-/// Sightings remembered for each key that may be known, in the hope that the key comes again.
-const SIGHTINGS: usize = 4;
+/// Places for sightings for each key that may be known: few enough keys share one, and of those that
+/// do, the one that comes twice in a row becomes known.
+const SIGHTINGS: usize = 16;
 
 /// Known keys of a shard, on average, when all that may be known are.
 const SHARD: usize = 16;

@@ -37,7 +37,8 @@ macro_rules! lanes {
             fn transpose(self, rows: [&[u64; MAX_LANES]; MAX_LANES]) -> [Self::Word; MAX_LANES] {
                 std::array::from_fn(|word| Array(std::array::from_fn(|lane| rows[lane][word])))
             }
-            #[inline(always)]
+            // as with vectors, a unit of compilation: frames of unoptimised code would else add up
+            #[inline(never)]
             fn run<R>(self, f: impl FnOnce() -> R) -> R {
                 f()
             }

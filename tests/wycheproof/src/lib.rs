@@ -25,6 +25,7 @@
 mod agree;
 mod algorithms;
 mod hybrid;
+mod multibuffer;
 mod packets;
 mod records;
 mod reference;

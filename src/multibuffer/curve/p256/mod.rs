@@ -18,6 +18,8 @@
 
 mod comb;
 mod point;
+#[cfg(test)]
+pub(in crate::multibuffer) mod reference;
 mod sum;
 mod table;
 #[cfg(test)]
