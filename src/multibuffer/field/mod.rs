@@ -27,6 +27,7 @@
 //! constants.
 
 mod constants;
+mod divsteps;
 mod element;
 pub(super) mod f25519;
 mod integer;

@@ -172,7 +172,7 @@ impl<L: Lanes> Point<L> {
 
     /// The affine point, by an inversion in constant time.
     pub(in crate::multibuffer) fn to_affine(self, l: L) -> Affine<L> {
-        let inverse = self.z.invert();
+        let inverse = self.z.invert_secret();
         l.run(
             #[inline(always)]
             || {

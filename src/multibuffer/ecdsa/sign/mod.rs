@@ -135,12 +135,12 @@ impl Batch {
             || Integer::from_bytes(l, &self.nonces),
         );
         let point = base_multiple(l, nonce);
-        let z_inverse = point.z.invert();
+        let z_inverse = point.z.invert_secret();
         let mut nonce_inverse = l.run(
             #[inline(always)]
             || Element::<L, N256>::from_integer(nonce),
         );
-        nonce_inverse = nonce_inverse.invert();
+        nonce_inverse = nonce_inverse.invert_secret();
         l.run(
             #[inline(always)]
             || {
