@@ -7,16 +7,20 @@ use std::thread;
 
 use tokio::runtime::Builder;
 use tokio::sync::mpsc as orders;
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 
 use super::Load;
 use super::closed;
 use super::open;
-use super::slot::{Client, Slot};
+use super::slot::{Client, OperationError, Slot};
 use super::tally::{Run, Tally};
 use super::transport::{Tcp, Transport};
 use crate::Error;
 use crate::tls::Connection;
+
+/// Operations in flight while nothing is measured: one after the other, each would wait for every
+/// process of the path to get its turn, which on a busy machine takes minutes.
+const AT_ONCE: usize = 16;
 
 /// What a worker can be told.
 pub(super) enum Order {
@@ -24,7 +28,7 @@ pub(super) enum Order {
     Load { run: Arc<Run>, load: Load, slots: usize, seed: u64 },
     /// Have this many slots, each with its connection where the workload keeps one.
     Prepare(usize),
-    /// Make this many operations, one after the other.
+    /// Make this many operations that are not measured.
     Prime(u64),
     /// Open this many connections and keep them.
     Hold(usize),
@@ -157,22 +161,48 @@ impl<T: Transport> State<T> {
     }
 
     async fn prime(&self, operations: u64) -> Result<(), Error> {
-        let mut slot = Slot::new(self.client.clone());
-        for _ in 0..operations {
-            slot.operate().await.map_err(first_failure)?;
-        }
-        Ok(())
+        let primed = at_once(operations as usize, |share| {
+            let mut slot = Slot::new(self.client.clone());
+            async move {
+                for _ in 0..share {
+                    slot.operate().await?;
+                }
+                Ok(Vec::new())
+            }
+        });
+        primed.await.map(|_: Vec<()>| ())
     }
 
     async fn hold(&mut self, connections: usize) -> Result<(), Error> {
-        self.held.reserve(connections);
-        for _ in 0..connections {
-            self.held.push(self.client.proven_connection().await.map_err(first_failure)?);
-        }
+        let opened = at_once(connections, |share| {
+            let client = self.client.clone();
+            async move {
+                let mut opened = Vec::with_capacity(share);
+                for _ in 0..share {
+                    opened.push(client.proven_connection().await?);
+                }
+                Ok(opened)
+            }
+        });
+        self.held.extend(opened.await?);
         Ok(())
     }
 }
 
-fn first_failure(error: super::slot::OperationError) -> Error {
+/// Spreads `total` over [`AT_ONCE`] tasks of `act`, and returns what they made.
+async fn at_once<V, F>(total: usize, act: impl Fn(usize) -> F) -> Result<Vec<V>, Error>
+where
+    V: 'static,
+    F: Future<Output = Result<Vec<V>, OperationError>> + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for index in 0..AT_ONCE {
+        tasks.spawn_local(act(total / AT_ONCE + usize::from(index < total % AT_ONCE)));
+    }
+    let made: Result<Vec<Vec<V>>, _> = tasks.join_all().await.into_iter().collect();
+    made.map(|made| made.into_iter().flatten().collect()).map_err(first_failure)
+}
+
+fn first_failure(error: OperationError) -> Error {
     Error::Usage(format!("an operation failed before anything was measured: {error}"))
 }
