@@ -61,6 +61,8 @@
 //!   schedule.
 //! - `prefer-post-quantum` (default): X25519MLKEM768 first among the groups. As in rustls, it turns
 //!   `aws-lc-rs` on.
+//! - `pool`: the module `pool`, handshakes side by side. Not a default, for it brings Tokio, and stack
+//!   switching, which not every platform has.
 //! - `fips`: the AWS-LC FIPS module alone. The provider is rustls's own
 //!   (`rustls::crypto::default_fips_provider`), `fips()` is true, and nothing is composed: other
 //!   backends are left out even if their features are on, because some other crate wants them.

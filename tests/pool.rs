@@ -6,11 +6,11 @@
 mod common;
 
 use std::cell::RefCell;
-use std::future::{pending, ready};
+use std::future::{pending, poll_fn, ready};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use common::pair::{Kind, Pki};
@@ -258,11 +258,11 @@ async fn a_pool_without_owner_ends_its_threads_when_it_is_empty() {
     let pool = one_thread().build().unwrap();
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let last = tokio::spawn(pool.run(receiver));
-    let thread_alive = pool.run(async { until_this_thread_ends() }).await.unwrap();
+    let ends = pool.run(poll_fn(|_| Poll::Ready(until_this_thread_ends()))).await.unwrap();
     drop(pool);
     sender.send(3).unwrap();
     assert_eq!(last.await.unwrap().unwrap(), Ok(3)); // what was asked for is still done
-    thread_alive.await.unwrap_err();
+    ends.await.unwrap_err();
 }
 
 /// Is answered with an error when the thread that calls this ends.

@@ -47,7 +47,7 @@ impl Operation for Double {
     }
 
     fn slot() -> &'static LocalKey<Slot<Self>> {
-        thread_local!(static SLOT: Slot<Double> = const { Slot::EMPTY });
+        thread_local!(static SLOT: Slot<Double> = const { Slot::new() });
         &SLOT
     }
 }

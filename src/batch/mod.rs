@@ -69,7 +69,7 @@ pub(crate) trait Operation: Sized + 'static {
     /// Computes 2 to [`LANES`] operations of one kind: as many outcomes, in their order.
     fn run_batch(batch: Vec<Self>) -> Vec<Self::Outcome>;
 
-    /// A thread-local of its own, `const { Slot::EMPTY }`.
+    /// A thread-local of its own, `const { Slot::new() }`.
     fn slot() -> &'static LocalKey<Slot<Self>>;
 }
 
@@ -78,7 +78,9 @@ pub(crate) struct Slot<O: Operation>(Cell<ManuallyDrop<Option<Rc<Ticket<O>>>>>);
 
 impl<O: Operation> Slot<O> {
     /// No coroutine runs.
-    pub(crate) const EMPTY: Self = Self(Cell::new(ManuallyDrop::new(None)));
+    pub(crate) const fn new() -> Self {
+        Self(Cell::new(ManuallyDrop::new(None)))
+    }
 
     /// Not dropped with the thread, for it is empty whenever no coroutine runs; a thread-local
     /// without a destructor can be read to the last.

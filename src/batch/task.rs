@@ -68,7 +68,7 @@ impl<O: Operation, F: Future + 'static> Batched<O, F> {
     }
 
     /// As `poll`, with panics of `F` caught.
-    pub(crate) fn poll_caught(&mut self, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panic>> {
+    pub(crate) fn poll_caught(&self, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panic>> {
         loop {
             let waited = self.ticket.suspended();
             if !waited {
@@ -111,7 +111,7 @@ impl<O: Operation, F: Future + 'static> Future for Batched<O, F> {
 
     /// # Panics
     /// When `F` does.
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.poll_caught(cx).map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 }

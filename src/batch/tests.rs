@@ -181,7 +181,11 @@ fn a_task_that_is_not_polled_holds_nobody_up() {
     run(async |scheduler| {
         let mut neglected = Box::pin(Batched::new(&scheduler, async { operate(0, 1) }));
         let idle = spawn(&scheduler, pending::<()>());
-        poll_fn(|cx| Poll::Ready(assert!(neglected.as_mut().poll(cx).is_pending()))).await;
+        poll_fn(|cx| {
+            assert!(neglected.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
         let other = spawn(&scheduler, async { operate(0, 2) });
         assert_eq!(other.await.unwrap(), How::Batched);
         assert_eq!(neglected.await, How::Batched); // it was computed meanwhile
@@ -243,9 +247,10 @@ fn a_dropped_task_frees_its_lane_and_ends_its_poll_alone() {
             })
             .collect();
         poll_fn(|cx| {
-            Poll::Ready(
-                tasks.iter_mut().for_each(|task| assert!(task.as_mut().poll(cx).is_pending())),
-            )
+            for task in &mut tasks {
+                assert!(task.as_mut().poll(cx).is_pending());
+            }
+            Poll::Ready(())
         })
         .await;
         assert_eq!(Rc::strong_count(&guard), 4);

@@ -119,7 +119,7 @@ impl batch::Operation for Operation {
     }
 
     fn slot() -> &'static LocalKey<Slot<Self>> {
-        thread_local!(static SLOT: Slot<Operation> = const { Slot::EMPTY });
+        thread_local!(static SLOT: Slot<Operation> = const { Slot::new() });
         &SLOT
     }
 }

@@ -22,7 +22,7 @@ impl Operation for Crypto {
     }
 
     fn slot() -> &'static LocalKey<Slot<Self>> {
-        thread_local!(static SLOT: Slot<Crypto> = const { Slot::EMPTY });
+        thread_local!(static SLOT: Slot<Crypto> = const { Slot::new() });
         &SLOT
     }
 }

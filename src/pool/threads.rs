@@ -193,7 +193,7 @@ fn serve<O: Operation>(
 
 /// Sees a future to its end, or until nobody waits for it any more.
 async fn deliver<O: Operation, F: Future + 'static>(
-    mut batched: Batched<O, F>,
+    batched: Batched<O, F>,
     mut sender: oneshot::Sender<Outcome<F::Output>>,
     place: Place,
 ) {

@@ -15,7 +15,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use super::DEFAULT_STACK_SIZE;
 use super::threads::{Settings, Threads};
 use crate::batch::fake::Double;
-use crate::batch::{LANES, Operation};
+use crate::batch::{Counters, LANES, Operation};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -183,7 +183,7 @@ fn handshakes_given_up_anywhere_disturb_no_other() {
         }
         // what was dropped has left its thread, too
         for pool in [&servers, &clients] {
-            while pool.counters().map(|counters| counters.ended()).sum::<u64>() < 200 {
+            while pool.counters().map(Counters::ended).sum::<u64>() < 200 {
                 tokio::task::yield_now().await;
             }
             let free = async {
