@@ -131,7 +131,7 @@ fn every_engine_and_size_of_batch_signs_the_same() {
     let mut random = Random::new(1);
     let jobs: Vec<_> = (0..8).map(|_| random.signing()).collect();
     let alone: Vec<_> =
-        jobs.iter().flat_map(|job| signed(Engine::single(), &[job.clone()])).collect();
+        jobs.iter().flat_map(|job| signed(Engine::single(), std::slice::from_ref(job))).collect();
     for engine in engines() {
         for size in 0..=8 {
             for first in 0..=8 - size {

@@ -253,15 +253,6 @@ impl<L: Lanes, M: Modulus> Element<L, M, 2> {
         M::invert(self)
     }
 
-    /// Squared `times` times over, as one unit of compilation.
-    #[inline(always)]
-    pub(in crate::multibuffer) fn sqr_times(self, times: u32) -> Self {
-        self.l.run(
-            #[inline(always)]
-            || self.squared(times),
-        )
-    }
-
     /// Squared `times` times over, then multiplied by `other`, as one unit of compilation.
     #[inline(always)]
     pub(in crate::multibuffer) fn sqr_times_mul(self, times: u32, other: Self) -> Self {

@@ -115,9 +115,9 @@ impl Signed {
     fn plus(self, factor: i64, m: Self) -> Self {
         let mut limbs = self.0;
         let mut carry = 0;
-        for i in 0..LIMBS - 1 {
-            let sum = limbs[i] + factor * m.0[i] + carry;
-            limbs[i] = sum & MASK;
+        for (limb, m) in limbs.iter_mut().zip(m.0).take(LIMBS - 1) {
+            let sum = *limb + factor * m + carry;
+            *limb = sum & MASK;
             carry = sum >> STEPS;
         }
         limbs[LIMBS - 1] += factor * m.0[LIMBS - 1] + carry;

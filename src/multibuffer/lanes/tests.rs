@@ -53,18 +53,8 @@ fn every_method<L: Lanes>(l: L, abc: [[u64; MAX_LANES]; 3], table: [u64; 16]) {
     lanewise(l, abc, |a, _, _| a << 52, |a, _, _| a.shl::<52>());
     lanewise(l, abc, |a, _, _| a >> 52, |a, _, _| a.shr::<52>());
     lanewise(l, abc, |a, _, _| (a.cast_signed() >> 52).cast_unsigned(), |a, _, _| a.sar::<52>());
-    lanewise(
-        l,
-        abc,
-        |a, b, c| a.wrapping_add(product(b, c) as u64 & LIMB),
-        |a, b, c| a.madd_lo(b, c),
-    );
-    lanewise(
-        l,
-        abc,
-        |a, b, c| a.wrapping_add((product(b, c) >> LIMB_BITS) as u64),
-        |a, b, c| a.madd_hi(b, c),
-    );
+    lanewise(l, abc, |a, b, c| a.wrapping_add(product(b, c) as u64 & LIMB), Word::madd_lo);
+    lanewise(l, abc, |a, b, c| a.wrapping_add((product(b, c) >> LIMB_BITS) as u64), Word::madd_hi);
     lanewise(l, abc, |a, b, _| u64::from(a == b), |a, b, _| one.select(a.equals(b), zero));
     lanewise(l, abc, |_, _, _| 1, |a, _, _| one.select(a.equals(a), zero));
     lanewise(l, abc, |a, b, _| u64::from(a < b), |a, b, _| one.select(a.less(b), zero));
