@@ -27,7 +27,8 @@ use std::fmt;
 
 use zeroize::{Zeroizing, zeroize_stack};
 
-use super::curve::p256_secret::{Affine, Point, base_multiple, is_scalar, multiple};
+use super::curve::p256::{Affine, Jacobian};
+use super::curve::p256_secret::{base_multiple, is_scalar, multiple};
 use super::field::{Element, Integer};
 use super::lanes::{Lanes, MAX_LANES, Mask};
 use super::{Engine, Kind, STACK};
@@ -100,7 +101,7 @@ fn check(lengths: &[usize]) {
 fn public_keys_on<L: Lanes>(l: L, privates: &[PrivateKey], publics: &mut [[u8; 65]]) {
     for (privates, publics) in privates.chunks(L::LANES).zip(publics.chunks_mut(L::LANES)) {
         let product = base_multiple(l, scalars(l, privates));
-        let points = product.to_affine(l).to_uncompressed(l);
+        let points = product.to_affine_secret(l).to_uncompressed(l);
         publics.copy_from_slice(&points[..publics.len()]);
     }
 }
@@ -151,8 +152,8 @@ fn points<L: Lanes>(l: L, peers: &[[u8; 65]]) -> (Affine<L>, u8) {
 }
 
 /// The points' x, big-endian.
-fn x<L: Lanes>(l: L, points: Point<L>) -> Bytes {
-    let affine = points.to_affine(l);
+fn x<L: Lanes>(l: L, points: Jacobian<L>) -> Bytes {
+    let affine = points.to_affine_secret(l);
     l.run(
         #[inline(always)]
         || Bytes::new(Element::to_bytes(affine.x)),

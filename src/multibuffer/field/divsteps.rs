@@ -13,16 +13,12 @@
 //! for d >= 46. f is the prime and 0 <= g < f < 2^256, so d = 256, which gives 741. Further steps leave f
 //! and g = 0 as they are.
 
-use super::{Element, Integer, LIMB_BITS, LIMB_MASK, LIMBS, Modulus, constants};
+use super::inverse::{MASK, STEPS, Signed};
+use super::{Element, Integer, LIMB_BITS, LIMBS, Modulus, constants};
 use crate::multibuffer::lanes::{Lanes, MAX_LANES, Single, Word};
-
-/// Steps that the lowest words decide, and bits of a limb in this module.
-const STEPS: u32 = 62;
 
 /// How many times [`STEPS`].
 const ROUNDS: u32 = 12;
-
-const MASK: i64 = (1 << STEPS) - 1;
 
 impl<L: Lanes, M: Modulus> Element<L, M, 2> {
     /// The inverse, in constant time; zero for zero.
@@ -79,30 +75,34 @@ impl<L: Lanes, M: Modulus> Element<L, M, 2> {
 fn invert_one<M: Modulus>(x: [u64; LIMBS]) -> [u64; LIMBS] {
     let x = Integer { l: Single, limbs: x.map(|limb| Single.splat(limb)) };
     let x = x.sub_once(Integer::splat(Single, M::PRIME));
-    let (m, inverse) = const { (narrow(M::PRIME), negative_inverse(narrow(M::PRIME)[0])) };
-    let (mut f, mut g) = (m, narrow(x.limbs.map(|limb| limb.store()[0])));
-    let (mut d, mut e) =
-        ([0; LIMBS], const { narrow(constants::power_of_two(M::PRIME, 2 * 5 * LIMB_BITS)) });
+    let m = Signed::from_limbs(M::PRIME);
+    let inverse = negative_inverse(m.0[0]);
+    let (mut f, mut g) = (m, Signed::from_limbs(x.limbs.map(|limb| limb.store()[0])));
+    let r2 = const { constants::power_of_two(M::PRIME, 2 * 5 * LIMB_BITS) };
+    let (mut d, mut e) = (Signed([0; LIMBS]), Signed::from_limbs(r2));
     let mut delta = 1;
     for _ in 0..ROUNDS {
-        let rows = steps(&mut delta, f[0], g[0]);
-        [f, g] = rows.map(|row| combine(row, [&f, &g], 0, &m));
-        [d, e] = rows.map(|row| {
-            let lowest = row[0].wrapping_mul(d[0]).wrapping_add(row[1].wrapping_mul(e[0]));
+        let [of_f, of_g] = steps(&mut delta, f.0[0], g.0[0]);
+        let long = |row| Signed::combine(row, [f, g], 0, m);
+        (f, g) = (long(of_f), long(of_g));
+        let modular = |row: [i64; 2]| {
+            let lowest = row[0].wrapping_mul(d.0[0]).wrapping_add(row[1].wrapping_mul(e.0[0]));
             // what makes the sum a multiple of 2^62, from -2^61 to 2^61
             let factor = lowest.wrapping_mul(inverse) << 2 >> 2;
-            combine(row, [&d, &e], factor, &m)
-        });
+            Signed::combine(row, [d, e], factor, m)
+        };
+        (d, e) = (modular(of_f), modular(of_g));
     }
-    let sign = f[LIMBS - 1] >> 63;
-    let (eight, mut carry) = (const { narrow(constants::multiple(M::PRIME, 8)) }, 0);
+    let sign = f.0[LIMBS - 1] >> 63;
+    let eight = Signed::from_limbs(const { constants::multiple(M::PRIME, 8) });
+    let mut carry = 0;
     let sum = std::array::from_fn(|i| {
         // the limb or its negative, a limb and a carry: below 2^63 in magnitude
-        let limb = ((d[i] ^ sign) - sign) + eight[i] + carry;
+        let limb = ((d.0[i] ^ sign) - sign) + eight.0[i] + carry;
         carry = limb >> STEPS;
         limb & MASK
     });
-    widen(sum)
+    Signed(sum).to_limbs()
 }
 
 /// 62 division steps on the lowest words of f and g; the matrix, times 2^62, that they amount to.
@@ -130,63 +130,17 @@ fn steps(delta: &mut i64, mut f: i64, mut g: i64) -> [[i64; 2]; 2] {
     [of_f, of_g]
 }
 
-/// (`row[0]` a + `row[1]` b + `factor` m) / 2^62, which must be whole.
-///
-/// Limbs are below 2^62, so a column is below (2^62 + 2^61) 2^62 < 2^125 in magnitude, and 2^126 with its carry.
-#[inline]
-fn combine(
-    row: [i64; 2],
-    [a, b]: [&[i64; LIMBS]; 2],
-    factor: i64,
-    m: &[i64; LIMBS],
-) -> [i64; LIMBS] {
-    let column = |i: usize| {
-        let product = |x: i64, y: i64| i128::from(x) * i128::from(y);
-        product(row[0], a[i]) + product(row[1], b[i]) + product(factor, m[i])
-    };
-    let mut limbs = [0; LIMBS];
-    let mut carry = column(0) >> STEPS;
-    for i in 1..LIMBS {
-        carry += column(i);
-        limbs[i - 1] = carry as i64 & MASK;
-        carry >>= STEPS;
-    }
-    limbs[LIMBS - 1] = carry as i64;
-    limbs
-}
-
-/// Limbs of 62 bits, the last one with a sign, out of limbs of 52.
-const fn narrow([a, b, c, d, e]: [u64; LIMBS]) -> [i64; LIMBS] {
-    let limbs = [a | b << 52, b >> 10 | c << 42, c >> 20 | d << 32, d >> 30 | e << 22, e >> 40];
-    let (mut narrow, mut i) = ([0; LIMBS], 0);
-    while i < LIMBS {
-        narrow[i] = limbs[i].cast_signed() & MASK;
-        i += 1;
-    }
-    narrow
-}
-
-/// Limbs of 52 bits out of limbs of 62, of an integer from 0 to 2^260.
-fn widen(limbs: [i64; LIMBS]) -> [u64; LIMBS] {
-    let [a, b, c, d, e] = limbs.map(i64::cast_unsigned);
-    [a, a >> 52 | b << 10, b >> 42 | c << 20, c >> 32 | d << 30, d >> 22 | e << 40]
-        .map(|limb| limb & LIMB_MASK)
-}
-
 /// -1 / `limb` modulo 2^64, for an odd limb, by Newton's iteration.
-const fn negative_inverse(limb: i64) -> i64 {
-    let (mut inverse, mut i) = (1_i64, 0);
-    while i < 6 {
-        inverse = inverse.wrapping_mul(2_i64.wrapping_sub(limb.wrapping_mul(inverse)));
-        i += 1;
-    }
-    inverse.wrapping_neg()
+fn negative_inverse(limb: i64) -> i64 {
+    let step =
+        |inverse: i64, _| inverse.wrapping_mul(2_i64.wrapping_sub(limb.wrapping_mul(inverse)));
+    (0..6).fold(1, step).wrapping_neg()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::multibuffer::field::{N256, P256};
+    use crate::multibuffer::field::{LIMB_MASK, N256, P256};
     #[cfg(target_arch = "x86_64")]
     use crate::multibuffer::lanes::Ifma;
     use crate::multibuffer::lanes::{Mask, Portable};

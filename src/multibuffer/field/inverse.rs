@@ -8,10 +8,10 @@ use super::{Element, LIMB_BITS, LIMB_MASK, LIMBS, Modulus};
 use crate::multibuffer::lanes::{Lanes, MAX_LANES, Mask, Single, Word};
 
 /// Steps that the lowest 64 bits decide, and bits of a limb here.
-const STEPS: u32 = 62;
+pub(super) const STEPS: u32 = 62;
 
 /// The bits of a limb of [`Signed`].
-const MASK: i64 = (1 << STEPS) - 1;
+pub(super) const MASK: i64 = (1 << STEPS) - 1;
 
 impl<L: Lanes, M: Modulus> Element<L, M, 2> {
     /// The inverse of a public residue, in variable time; zero for zero.
@@ -52,10 +52,10 @@ fn invert_one<M: Modulus>(element: Element<Single, M, 2>) -> Element<Single, M, 
 
 /// An integer of five limbs of 62 bits, the last one with the sign; below 2^300 in magnitude.
 #[derive(Clone, Copy)]
-struct Signed([i64; LIMBS]);
+pub(super) struct Signed(pub(super) [i64; LIMBS]);
 
 impl Signed {
-    fn from_limbs(limbs: [u64; LIMBS]) -> Self {
+    pub(super) fn from_limbs(limbs: [u64; LIMBS]) -> Self {
         let wide = |i: usize| i128::from(limbs[i]);
         let mut signed = [0; LIMBS];
         let mut rest = 0_i128;
@@ -74,7 +74,7 @@ impl Signed {
     }
 
     /// Limbs of 52 bits, of an integer in 0..2^260.
-    fn to_limbs(self) -> [u64; LIMBS] {
+    pub(super) fn to_limbs(self) -> [u64; LIMBS] {
         let mut limbs = [0; LIMBS];
         let mut rest = 0_u128;
         let (mut bits, mut next) = (0, 0);
@@ -94,7 +94,7 @@ impl Signed {
     /// (`row[0]` `a` + `row[1]` `b` + `factor` `m`) / 2^62, which must be whole.
     ///
     /// Rows are sums of magnitudes up to 2^62, limbs and the factor below 2^62, so sums are below 2^126.
-    fn combine(row: [i64; 2], [a, b]: [Self; 2], factor: i64, m: Self) -> Self {
+    pub(super) fn combine(row: [i64; 2], [a, b]: [Self; 2], factor: i64, m: Self) -> Self {
         let term = |i: usize| {
             i128::from(row[0]) * i128::from(a.0[i])
                 + i128::from(row[1]) * i128::from(b.0[i])

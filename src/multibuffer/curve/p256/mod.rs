@@ -28,6 +28,8 @@ mod window;
 
 pub(in crate::multibuffer) use comb::{COMB_OFFSET, Comb, CombDigits};
 pub(in crate::multibuffer) use point::{Affine, Jacobian};
+#[cfg(test)]
+pub(in crate::multibuffer) use point::{B, G};
 pub(in crate::multibuffer) use sum::{sum_by_combs, sum_by_windows};
 use table::Entry;
 pub(in crate::multibuffer) use window::{Odd, WINDOW_OFFSET, WindowDigits};

@@ -5,13 +5,13 @@ use crate::multibuffer::field::{Integer, Modulus, P256};
 use crate::multibuffer::lanes::{Lanes, MAX_LANES, Mask, Word};
 
 /// b of the curve's equation, big-endian.
-pub(super) const B: [u8; 32] = [
+pub(in crate::multibuffer) const B: [u8; 32] = [
     0x5a, 0xc6, 0x35, 0xd8, 0xaa, 0x3a, 0x93, 0xe7, 0xb3, 0xeb, 0xbd, 0x55, 0x76, 0x98, 0x86, 0xbc,
     0x65, 0x1d, 0x06, 0xb0, 0xcc, 0x53, 0xb0, 0xf6, 0x3b, 0xce, 0x3c, 0x3e, 0x27, 0xd2, 0x60, 0x4b,
 ];
 
 /// The base point G, x then y, big-endian.
-const G: [[u8; 32]; 2] = [
+pub(in crate::multibuffer) const G: [[u8; 32]; 2] = [
     [
         0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40,
         0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98,
@@ -73,7 +73,7 @@ impl<L: Lanes> Affine<L> {
 
     /// [`negated`](Self::negated) where `mask` is set.
     #[inline(always)]
-    pub(super) fn negated_where(self, mask: <L::Word as Word>::Mask) -> Self {
+    pub(in crate::multibuffer) fn negated_where(self, mask: <L::Word as Word>::Mask) -> Self {
         Self { x: self.x, y: self.negated().y.select(mask, self.y) }
     }
 }
@@ -116,7 +116,7 @@ impl<L: Lanes> Jacobian<L> {
     /// alpha = 3 (X - Z^2) (X + Z^2), gamma = Y^2, beta = 4 X gamma;
     /// X3 = alpha^2 - 2 beta, Y3 = alpha (beta - X3) - 8 gamma^2, Z3 = 2 Y Z.
     #[inline(always)]
-    pub(super) fn double(self) -> Self {
+    pub(in crate::multibuffer) fn double(self) -> Self {
         let delta = self.z.sqr();
         let gamma = self.y.sqr();
         let difference = self.x.loose().minus::<_, 4>(delta.loose());
@@ -145,7 +145,7 @@ impl<L: Lanes> Jacobian<L> {
     /// H = x2 Z1^2 - X1, r = y2 Z1^3 - Y1, V = X1 H^2;
     /// X3 = r^2 - H^3 - 2 V, Y3 = r (V - X3) - Y1 H^3, Z3 = Z1 H.
     #[inline(always)]
-    pub(super) fn add(self, other: Affine<L>) -> Self {
+    pub(in crate::multibuffer) fn add(self, other: Affine<L>) -> Self {
         let zz = self.z.sqr();
         let h = other.x.mul_loose(zz).minus::<_, 6>(self.x.loose()).fold();
         let zzz = zz.mul(self.z);
@@ -161,7 +161,7 @@ impl<L: Lanes> Jacobian<L> {
 
     /// The affine point, given 1 / Z; (0, 0) for a zero.
     #[inline(always)]
-    pub(super) fn to_affine(self, inverse: Coordinate<L>) -> Affine<L> {
+    pub(in crate::multibuffer) fn to_affine(self, inverse: Coordinate<L>) -> Affine<L> {
         let square = inverse.sqr();
         Affine { x: self.x.mul(square), y: self.y.mul(square.mul(inverse)) }
     }

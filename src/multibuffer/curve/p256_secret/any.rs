@@ -1,7 +1,7 @@
 //! Multiples of any point.
 
 use super::digits::{Digits, WINDOW, WINDOWS};
-use super::point::{Affine, Point};
+use crate::multibuffer::curve::p256::{Affine, Jacobian};
 use crate::multibuffer::field::Integer;
 use crate::multibuffer::lanes::{Lanes, Word};
 
@@ -13,22 +13,22 @@ pub(in crate::multibuffer) fn multiple<L: Lanes>(
     l: L,
     scalar: Integer<L>,
     point: Affine<L>,
-) -> Point<L> {
+) -> Jacobian<L> {
     let table = table(l, point);
     l.run(
         #[inline(always)]
         || {
             let mut digits = Digits::new(l, scalar);
-            let mut sum = point.point(l);
+            let mut sum = Jacobian::from_affine(l, point);
             for i in (0..WINDOWS).rev() {
                 for _ in 0..WINDOW {
                     sum = sum.double();
                 }
                 let digit = digits.get(i);
                 let entry = pick(l, &table, digit.index);
-                sum = sum.add(entry.negate_where(l, digit.negative));
+                sum = sum.add_jacobian(entry.negated_where(digit.negative));
             }
-            let multiple = sum.negate_where(l, digits.negated());
+            let multiple = sum.negated_where(digits.negated());
             digits.zeroize();
             multiple
         },
@@ -36,14 +36,14 @@ pub(in crate::multibuffer) fn multiple<L: Lanes>(
 }
 
 /// The odd multiples of `point`; public, like it.
-fn table<L: Lanes>(l: L, point: Affine<L>) -> [Point<L>; ENTRIES] {
+fn table<L: Lanes>(l: L, point: Affine<L>) -> [Jacobian<L>; ENTRIES] {
     l.run(
         #[inline(always)]
         || {
-            let mut table = [point.point(l); ENTRIES];
+            let mut table = [Jacobian::from_affine(l, point); ENTRIES];
             let twice = table[0].double();
             for i in 1..ENTRIES {
-                table[i] = table[i - 1].add(twice);
+                table[i] = table[i - 1].add_jacobian(twice);
             }
             table
         },
@@ -52,7 +52,7 @@ fn table<L: Lanes>(l: L, point: Affine<L>) -> [Point<L>; ENTRIES] {
 
 /// Entry `index % 16` of each lane's own table, found by reading all of them.
 #[inline(always)]
-fn pick<L: Lanes>(l: L, table: &[Point<L>; ENTRIES], index: L::Word) -> Point<L> {
+fn pick<L: Lanes>(l: L, table: &[Jacobian<L>; ENTRIES], index: L::Word) -> Jacobian<L> {
     let index = index.and(l.splat(15));
     let mut picked = table[0];
     for (entry, position) in table.iter().zip(0..).skip(1) {

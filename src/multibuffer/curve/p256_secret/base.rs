@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use super::digits::{Digit, Digits, WINDOW, WINDOWS};
-use super::point::{Affine, Point};
+use crate::multibuffer::curve::p256::{Affine, Jacobian};
 use crate::multibuffer::field::{Element, Integer, LIMBS, P256};
 use crate::multibuffer::lanes::{Lanes, Single, Word};
 
@@ -29,18 +29,18 @@ pub(super) struct Table {
 pub(super) static TABLE: LazyLock<Table> = LazyLock::new(build);
 
 /// `scalar` times the base point, for scalars in 1..n.
-pub(in crate::multibuffer) fn base_multiple<L: Lanes>(l: L, scalar: Integer<L>) -> Point<L> {
+pub(in crate::multibuffer) fn base_multiple<L: Lanes>(l: L, scalar: Integer<L>) -> Jacobian<L> {
     let table = &*TABLE;
     l.run(
         #[inline(always)]
         || {
             let mut digits = Digits::new(l, scalar);
             let [x, y] = table.start.map(|limbs| splat(l, limbs));
-            let mut sum = Affine { x, y }.point(l);
+            let mut sum = Jacobian::from_affine(l, Affine { x, y });
             for (i, window) in table.windows.iter().enumerate().rev() {
-                sum = sum.add_affine(window.get(l, digits.get(i)));
+                sum = sum.add(window.get(l, digits.get(i)));
             }
-            let multiple = sum.negate_where(l, digits.negated());
+            let multiple = sum.negated_where(digits.negated());
             digits.zeroize();
             multiple
         },
@@ -60,18 +60,19 @@ impl Window {
             Element::from_limbs(l, std::array::from_fn(|i| digit.index.pick(&table[i])))
         };
         let [x, y] = &self.0;
-        Affine { x: coordinate(x), y: coordinate(y) }.negate_where(l, digit.negative)
+        Affine { x: coordinate(x), y: coordinate(y) }.negated_where(digit.negative)
     }
 }
 
 fn build() -> Table {
-    let mut point = Affine::base(Single).point(Single);
+    let mut point = Jacobian::from_affine(Single, Affine::base(Single));
     let mut multiples = Vec::with_capacity(WINDOWS * ENTRIES + 1);
     for _ in 0..WINDOWS {
         let twice = point.double();
         // the last of these is 31 points + 2 points, so none is of two equal ones
-        multiples
-            .extend(std::iter::successors(Some(point), |odd| Some(odd.add(twice))).take(ENTRIES));
+        multiples.extend(
+            std::iter::successors(Some(point), |odd| Some(odd.add_jacobian(twice))).take(ENTRIES),
+        );
         point = (0..WINDOW).fold(point, |point, _| point.double());
     }
     multiples.push(point);
@@ -81,7 +82,7 @@ fn build() -> Table {
 }
 
 /// x and y of each point, by one inversion: of the product of all Z, from which each is parted.
-fn affine(points: &[Point<Single>]) -> Vec<[[u64; LIMBS]; 2]> {
+fn affine(points: &[Jacobian<Single>]) -> Vec<[[u64; LIMBS]; 2]> {
     let mut product = Element::one(Single);
     let before = points.iter().map(|point| {
         let before = product;
@@ -89,7 +90,7 @@ fn affine(points: &[Point<Single>]) -> Vec<[[u64; LIMBS]; 2]> {
         before
     });
     let before: Vec<_> = before.collect();
-    let mut inverse = product.invert();
+    let mut inverse = product.invert_public();
     let parted = points.iter().zip(before).rev().map(|(point, before)| {
         let z = inverse.mul(before);
         inverse = inverse.mul(point.z);

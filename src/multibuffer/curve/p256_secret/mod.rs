@@ -19,7 +19,7 @@
 //!
 //! # Why the incomplete formulas are right
 //! The addition formulas are wrong for a sum of two equal points, two opposite points, or infinity
-//! (`point` says why). None of these ever happens, for any scalar in 1..n and any point P of order n,
+//! (`point` says where). None of these ever happens, for any scalar in 1..n and any point P of order n,
 //! which is every point but infinity, as the cofactor is 1.
 //!
 //! Both functions compute s ← 2^255 P, or s ← P with five doublings before each addition, then add d_i
@@ -59,5 +59,4 @@ mod tests;
 
 pub(in crate::multibuffer) use any::multiple;
 pub(in crate::multibuffer) use base::base_multiple;
-pub(in crate::multibuffer) use point::{Affine, Point};
 pub(in crate::multibuffer) use scalar::is_scalar;

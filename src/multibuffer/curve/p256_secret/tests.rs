@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::base::{ENTRIES, TABLE};
 use super::digits::{Digits, WINDOWS};
-use super::point::G;
 use super::*;
+use crate::multibuffer::curve::p256::{Affine, B, G, Jacobian};
 use crate::multibuffer::field::{Element, Integer, LIMBS, Modulus, N256, P256};
 #[cfg(target_arch = "x86_64")]
 use crate::multibuffer::lanes::Ifma;
@@ -75,8 +75,8 @@ fn times_base(scalar: &BigUint) -> Plain {
     bits.fold(None, |sum, (_, power)| add(&sum, power))
 }
 
-fn plain<L: Lanes>(l: L, point: Point<L>) -> [Bytes; 2] {
-    let Affine { x, y } = point.to_affine(l);
+fn plain<L: Lanes>(l: L, point: Jacobian<L>) -> [Bytes; 2] {
+    let Affine { x, y } = point.to_affine_secret(l);
     [x, y].map(Element::to_bytes)
 }
 
@@ -224,7 +224,7 @@ fn points_off_the_curve_and_coordinates_beyond_p_are_refused() {
         (sum.bits() <= 256).then(|| bytes(&sum))
     };
     // x = 0 is on the curve, and p + 0 fits into 32 bytes
-    let b = BigUint::from_bytes_be(&super::point::B);
+    let b = BigUint::from_bytes_be(&B);
     let root = b.modpow(&((p() + 1_u32) >> 2), &p());
     assert_eq!(&root * &root % p(), b);
     let (zero, root) = ([0; 32], bytes(&root));

@@ -64,7 +64,7 @@ impl SigningKey {
             return Err(KeyError::OutOfRange);
         }
         let multiple = base_multiple(Single, Integer::from_bytes(Single, &[*scalar; MAX_LANES]));
-        let public = multiple.to_affine(Single).to_uncompressed(Single)[0];
+        let public = multiple.to_affine_secret(Single).to_uncompressed(Single)[0];
         Ok(Self { seed: Seed::new(scalar), public })
     }
 

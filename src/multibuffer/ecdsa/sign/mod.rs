@@ -33,7 +33,7 @@ use std::sync::Arc;
 use zeroize::{Zeroizing, zeroize_stack};
 
 pub use self::key::{KeyError, SigningKey};
-use super::MAX_BATCH;
+use super::{MAX_BATCH, Verdict, Verification, verify};
 use crate::multibuffer::curve::p256_secret::base_multiple;
 use crate::multibuffer::field::{Element, Integer, Modulus, N256};
 use crate::multibuffer::lanes::{Lanes, MAX_LANES, Mask};
@@ -83,7 +83,19 @@ pub fn sign(engine: Engine, jobs: &[Signing]) -> [Option<Signature>; MAX_BATCH] 
         Kind::Single(l) => sign_on(l, jobs),
     };
     zeroize_stack::<STACK>();
+    debug_assert!(are_right(engine, jobs, &signatures), "a signature that does not verify");
     signatures
+}
+
+/// Whether no signature fails to verify. Verification can't decide about some keys that nobody chose at
+/// random.
+fn are_right(engine: Engine, jobs: &[Signing], signatures: &[Option<Signature>]) -> bool {
+    let made = jobs.iter().zip(signatures).filter_map(|(job, signature)| {
+        let (key, Signature { r, s }) = (job.key.public_key()[1..].try_into().ok()?, (*signature)?);
+        Some(Verification { key, digest: job.digest, r, s })
+    });
+    let made: Vec<_> = made.collect();
+    verify(engine, &made)[..made.len()].iter().all(|&verdict| verdict != Verdict::Invalid)
 }
 
 /// Signs as many at once as there are lanes.

@@ -3,7 +3,7 @@
 use num_bigint::BigUint;
 
 use super::*;
-use crate::multibuffer::curve::p256_secret::Affine;
+use crate::multibuffer::curve::p256::Affine;
 #[cfg(target_arch = "x86_64")]
 use crate::multibuffer::lanes::Ifma;
 use crate::multibuffer::lanes::{Portable, Single};
