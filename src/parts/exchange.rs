@@ -1,5 +1,6 @@
 //! Key exchange on a curve with lanes.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use rustls::crypto::{
@@ -56,7 +57,6 @@ impl Submit for P256 {
     }
 }
 
-#[derive(Debug)]
 struct Front<C> {
     behind: Group,
     engine: Engine,
@@ -67,6 +67,13 @@ struct Front<C> {
 impl<C: Curve> Front<C> {
     fn secret(&self) -> Result<Box<C::Secret>, Error> {
         C::secret(self.random).map(Box::new).ok_or(Error::FailedToGetRandomBytes)
+    }
+}
+
+/// As what is behind: it is the same group.
+impl<C> fmt::Debug for Front<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.behind.fmt(f)
     }
 }
 

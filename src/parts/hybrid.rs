@@ -3,6 +3,8 @@
 //! Shares and secrets are those of ML-KEM-768 followed by those of X25519. ML-KEM is the backend's:
 //! rustls has it as a group of its own.
 
+use std::fmt;
+
 use rustls::crypto::{ActiveKeyExchange, CompletedKeyExchange, SharedSecret, SupportedKxGroup};
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
@@ -29,11 +31,17 @@ pub(super) fn x25519_mlkem768(
     FRONTS.get(address(behind), || Front { behind, classical, post_quantum })
 }
 
-#[derive(Debug)]
 struct Front {
     behind: &'static dyn SupportedKxGroup,
     classical: &'static dyn SupportedKxGroup,
     post_quantum: &'static dyn SupportedKxGroup,
+}
+
+/// As what is behind: it is the same group.
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.behind.fmt(f)
+    }
 }
 
 impl SupportedKxGroup for Front {

@@ -85,9 +85,10 @@ impl SigningKey for Front {
     }
 }
 
+/// As what is behind: it is the same key.
 impl fmt::Debug for Front {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Front").finish_non_exhaustive()
+        self.behind.fmt(f)
     }
 }
 
@@ -125,8 +126,9 @@ impl Signer for FrontSigner {
     }
 }
 
+/// As what is behind: it is the same key.
 impl fmt::Debug for FrontSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FrontSigner").field("scheme", &self.scheme()).finish_non_exhaustive()
+        self.behind.fmt(f)
     }
 }

@@ -3,6 +3,7 @@
 //! Peers come again. Their keys get tables ([`KnownKeys`]), from which a signature is verified faster
 //! than by any backend, in company or alone.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -59,7 +60,6 @@ fn known_keys(engine: Option<Engine>) -> &'static KnownKeys {
 
 /// ECDSA P-256 with SHA-256: from tables if the key is known, in lanes in company, otherwise by
 /// `behind`.
-#[derive(Debug)]
 struct Front {
     behind: Algorithm,
     /// What computes batches, if anything does.
@@ -105,6 +105,13 @@ impl Front {
         return self.engine.is_some() && crate::batch::inside();
         #[cfg(not(feature = "pool"))]
         return false;
+    }
+}
+
+/// As what is behind: it is the same algorithm.
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.behind.fmt(f)
     }
 }
 

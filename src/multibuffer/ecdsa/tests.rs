@@ -294,8 +294,10 @@ fn keys_become_known_at_the_second_sighting() {
     }
     assert_eq!(known.len(), 1);
     // the bound holds, and a third key takes the place of another
-    for _ in 0..2 {
-        known.saw(&[jobs[1].key, jobs[2].key]);
+    for key in [jobs[1].key, jobs[2].key] {
+        // one after the other: keys that share a place forget each other's first sighting
+        known.saw(&[key]);
+        known.saw(&[key]);
     }
     assert_eq!(known.len(), 2);
     assert!(known.verify_known(&jobs[2..]).is_some());
