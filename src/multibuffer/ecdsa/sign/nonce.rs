@@ -59,12 +59,6 @@ pub(super) struct Request<'a> {
     pub(super) entropy: &'a [u8],
 }
 
-/// The generator's K, as an HMAC with that key, and its V.
-struct Drbg {
-    key: Hmac,
-    v: Wiped<u8, 32>,
-}
-
 /// HMAC under way: both hashes after their first blocks, the inner perhaps after more.
 struct Hmac {
     inner: Wiped<u32, 8>,
@@ -72,6 +66,9 @@ struct Hmac {
     /// Blocks that the inner hash has taken in.
     taken: usize,
 }
+
+/// Parts of what is hashed; together at most 183 bytes.
+type Message<'a> = [&'a [u8]; 5];
 
 /// Overwritten with zeros when dropped, all at once: byte by byte, as [`zeroize::Zeroizing`] does it,
 /// would take longer than the hashing.
@@ -96,56 +93,64 @@ impl Seed {
 }
 
 /// The nonces of up to 8 requests, big-endian and in 1..n.
+///
+/// `keys` and `vs` are K (as an HMAC with that key) and V of each request's generator.
 pub(super) fn derive(requests: &[Request<'_>], nonces: &mut [[u8; 32]]) {
     let digests: [_; MAX_LANES] =
         std::array::from_fn(|i| requests.get(i).map_or([0; 32], |one| below_n(one.digest)));
-    let work = || requests.iter().zip(&digests);
-    let mut drbgs: [_; MAX_LANES] = std::array::from_fn(|_| Drbg::new());
-    let drbgs = &mut drbgs[..requests.len()];
-    for ((request, digest), drbg) in work().zip(&mut *drbgs) {
-        let rest = [&request.seed.scalar()[31..], digest, request.entropy];
-        drbg.key = Hmac::new(&request.seed.begun.tag(&rest).0);
-    }
-    drbgs.iter_mut().for_each(Drbg::step);
-    for ((request, digest), drbg) in work().zip(&mut *drbgs) {
-        drbg.reseed(&[&[1], request.seed.scalar(), digest, request.entropy]);
-    }
-    drbgs.iter_mut().for_each(Drbg::step);
-    drbgs.iter_mut().for_each(Drbg::step);
-    for (drbg, nonce) in drbgs.iter_mut().zip(nonces) {
-        while !is_scalar(&drbg.v.0) {
-            drbg.reseed(&[&[0]]);
-            drbg.step();
-            drbg.step();
+    let begun: Vec<_> = requests.iter().map(|request| &request.seed.begun).collect();
+    let mut keys = rekeyed(&begun, |i| {
+        [&requests[i].seed.scalar()[31..], &digests[i], requests[i].entropy, &[], &[]]
+    });
+    let mut vs = stepped(&keys, &[const { Wiped([1; 32]) }; MAX_LANES]);
+    keys = rekeyed(&keys.iter().collect::<Vec<_>>(), |i| {
+        [&vs[i].0, &[1], requests[i].seed.scalar(), &digests[i], requests[i].entropy]
+    });
+    vs = stepped(&keys, &vs);
+    vs = stepped(&keys, &vs);
+    for ((key, v), nonce) in keys.iter_mut().zip(&mut vs).zip(nonces) {
+        while !is_scalar(&v.0) {
+            redraw(key, v);
         }
-        *nonce = drbg.v.0;
+        *nonce = v.0;
     }
+}
+
+/// The candidate after one that is no scalar (step h).
+fn redraw(key: &mut Hmac, v: &mut Wiped<u8, 32>) {
+    *key = Hmac::new(&tags(&[key], |_| [&v.0, &[0], &[], &[], &[]])[0].0);
+    for _ in 0..2 {
+        let [next, ..] = stepped(from_ref(key), from_ref(v));
+        *v = next;
+    }
+}
+
+/// K = HMAC(message) for each generator.
+fn rekeyed<'a>(macs: &[&Hmac], message: impl Fn(usize) -> Message<'a>) -> Vec<Hmac> {
+    tags(macs, message).iter().take(macs.len()).map(|tag| Hmac::new(&tag.0)).collect()
+}
+
+/// V = HMAC_K(V) for each generator.
+fn stepped(keys: &[Hmac], vs: &[Wiped<u8, 32>]) -> [Wiped<u8, 32>; MAX_LANES] {
+    tags(&keys.iter().collect::<Vec<_>>(), |i| [&vs[i].0, &[], &[], &[], &[]])
+}
+
+/// The tags of what was taken in and a message: all inner hashes, then all outer ones.
+fn tags<'a>(macs: &[&Hmac], message: impl Fn(usize) -> Message<'a>) -> [Wiped<u8, 32>; MAX_LANES] {
+    let mut tags = [const { Wiped([0; 32]) }; MAX_LANES];
+    for (i, (tag, mac)) in tags.iter_mut().zip(macs).enumerate() {
+        *tag = finish(&mac.inner, mac.taken, &message(i));
+    }
+    for (tag, mac) in tags.iter_mut().zip(macs) {
+        *tag = finish(&mac.outer, 1, &[&tag.0]);
+    }
+    tags
 }
 
 /// bits2octets: the digest modulo n.
 fn below_n(digest: &[u8; 32]) -> [u8; 32] {
     let integer = Integer::from_bytes(Single, &[*digest; MAX_LANES]);
     integer.sub_once(Integer::splat(Single, N256::PRIME)).to_bytes()[0]
-}
-
-impl Drbg {
-    /// With the first V, and nothing yet for K.
-    fn new() -> Self {
-        let nothing = || Wiped([0; 8]);
-        Self { key: Hmac { inner: nothing(), outer: nothing(), taken: 0 }, v: Wiped([1; 32]) }
-    }
-
-    /// V = HMAC_K(V).
-    fn step(&mut self) {
-        self.v = self.key.tag(&[&self.v.0]);
-    }
-
-    /// K = HMAC_K(V || `seed`), with up to four parts of `seed`.
-    fn reseed(&mut self, seed: &[&[u8]]) {
-        let mut message = [&self.v.0[..]; 5];
-        message[1..=seed.len()].copy_from_slice(seed);
-        self.key = Hmac::new(&self.key.tag(&message[..=seed.len()]).0);
-    }
 }
 
 impl Hmac {
@@ -161,12 +166,6 @@ impl Hmac {
             state
         };
         Self { inner: start(0x36), outer: start(0x5c), taken: 1 }
-    }
-
-    /// The tag of what was taken in and of `message`, which is at most 183 bytes.
-    fn tag(&self, message: &[&[u8]]) -> Wiped<u8, 32> {
-        let inner = finish(&self.inner, self.taken, message);
-        finish(&self.outer, 1, &[&inner.0])
     }
 }
 
@@ -209,6 +208,13 @@ mod tests {
         std::array::from_fn(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).expect("hex"))
     }
 
+    /// HMAC by the `hmac` crate.
+    fn tag(key: &[u8; 32], message: &[&[u8]]) -> [u8; 32] {
+        let mut hmac = hmac::Hmac::<Sha256>::new_from_slice(key).expect("any length");
+        message.iter().for_each(|part| hmac.update(part));
+        hmac.finalize().into_bytes().into()
+    }
+
     /// RFC 6979, appendix A.2.5, with SHA-256.
     #[test]
     fn without_entropy_as_the_rfc_s_examples() {
@@ -229,11 +235,6 @@ mod tests {
     /// Section 3.2 written down once more, with the `hmac` crate.
     #[test]
     fn with_entropy_as_the_rfc_says() {
-        fn tag(key: &[u8; 32], message: &[&[u8]]) -> [u8; 32] {
-            let mut hmac = hmac::Hmac::<Sha256>::new_from_slice(key).expect("any length");
-            message.iter().for_each(|part| hmac.update(part));
-            hmac.finalize().into_bytes().into()
-        }
         let scalars: [[u8; 32]; 8] = std::array::from_fn(|i| [i as u8 + 1; 32]);
         let seeds = scalars.each_ref().map(Seed::new);
         // the last are above n
@@ -260,10 +261,20 @@ mod tests {
     }
 
     #[test]
+    fn a_candidate_out_of_range_is_followed_by_another() {
+        let (k, v) = ([3; 32], [0xff; 32]);
+        let (mut key, mut candidate) = (Hmac::new(&k), Wiped(v));
+        redraw(&mut key, &mut candidate);
+        let k = tag(&k, &[&v, &[0]]);
+        assert_eq!(candidate.0, tag(&k, &[&tag(&k, &[&v])]));
+    }
+
+    #[test]
     fn hmac_as_rfc_4231_s_second_case_with_its_key_padded() {
         let mut key = [0; 32];
         key[..4].copy_from_slice(b"Jefe");
-        let tag = Hmac::new(&key).tag(&[b"what do ya want ", b"for nothing?"]);
+        let message = |_| [&b"what do ya want "[..], b"for nothing?", &[], &[], &[]];
+        let [tag, ..] = tags(&[&Hmac::new(&key)], message);
         let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(tag.0, hex(expected));
     }
