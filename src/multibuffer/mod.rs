@@ -21,12 +21,21 @@ mod field;
 mod lanes;
 pub mod x25519;
 
+use std::hint::black_box;
+
 use lanes::{Portable, Single};
 
 use crate::cpu::{Cpu, Feature};
 
 /// Bytes of stack that are wiped after a batch with secrets: more than one of optimized code uses.
 const STACK: usize = 40 * 1024;
+
+/// Makes public a bit that was computed from secrets, by a branch on it. Nothing else does; the check by
+/// memcheck in `tests/constant-time` is told of this function.
+#[inline(never)]
+fn reveal(bit: bool) -> bool {
+    if bit { black_box(true) } else { black_box(false) }
+}
 
 /// What runs a batch: an implementation of the lanes that this CPU has.
 #[derive(Clone, Copy, Debug)]

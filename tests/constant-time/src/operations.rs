@@ -2,8 +2,11 @@
 
 use std::ffi::c_void;
 use std::hint::black_box;
+use std::sync::{Arc, LazyLock};
 
 use crabgrind::memcheck::{MemState, mark_memory};
+use rustls_offload::multibuffer::ecdh::{self, PrivateKey};
+use rustls_offload::multibuffer::ecdsa::sign::{Signing, SigningKey, sign};
 use rustls_offload::multibuffer::{Engine, x25519};
 use zeroize::Zeroizing;
 
@@ -25,7 +28,17 @@ pub const ALL: &[Operation] = &[
     Operation { name: "x25519-public-keys", fixed: [0; 32], run: x25519_public_keys },
     Operation { name: "x25519-agree", fixed: [0; 32], run: x25519_agree },
     Operation { name: "x25519-exchange", fixed: [0; 32], run: x25519_exchange },
+    Operation { name: "p256-public-keys", fixed: ONE, run: p256_public_keys },
+    Operation { name: "p256-agree", fixed: ONE, run: p256_agree },
+    Operation { name: "p256-sign", fixed: ONE, run: p256_sign },
 ];
+
+/// The smallest scalar of P-256: all its digits but the lowest are alike.
+const ONE: [u8; 32] = {
+    let mut one = [0; 32];
+    one[31] = 1;
+    one
+};
 
 /// What must be found to leak: key generation, followed by one mistake.
 pub const LEAKS: &[Operation] = &[
@@ -77,6 +90,39 @@ fn x25519_exchange(engine: Engine, secrets: &Secrets) {
     x25519::exchange(engine, secrets, &peers(), &mut publics, &mut shared);
     publish(&publics);
     publish(&shared);
+}
+
+fn p256_privates(secrets: &Secrets) -> [PrivateKey; 8] {
+    secrets.each_ref().map(|secret| PrivateKey::from_bytes(secret).expect("in range"))
+}
+
+fn p256_public_keys(engine: Engine, secrets: &Secrets) {
+    let mut publics = [[0; 65]; 8];
+    ecdh::public_keys(engine, &p256_privates(secrets), &mut publics);
+    publish(&publics);
+}
+
+/// With the base point as the peer, but for one that is no point of the curve.
+fn p256_agree(engine: Engine, secrets: &Secrets) {
+    static BASE: LazyLock<[u8; 65]> = LazyLock::new(|| {
+        let mut base = [[0; 65]];
+        let one = PrivateKey::from_bytes(&ONE).expect("in range");
+        ecdh::public_keys(Engine::single(), &[one], &mut base);
+        base[0]
+    });
+    let mut peers = [*BASE; 8];
+    peers[3] = [4; 65];
+    let mut shared = [const { None }; 8];
+    ecdh::agree(engine, &p256_privates(secrets), &peers, &mut shared);
+    publish(&shared);
+}
+
+fn p256_sign(engine: Engine, secrets: &Secrets) {
+    let jobs = secrets.each_ref().map(|secret| {
+        let key = SigningKey::from_scalar(secret).expect("in range");
+        Signing { key: Arc::new(key), digest: [7; 32], entropy: **secret }
+    });
+    publish(&sign(engine, &jobs));
 }
 
 /// As a scalar multiplication that does something for set bits only: one lane in eight has the mistake.

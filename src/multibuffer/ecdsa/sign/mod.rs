@@ -37,7 +37,7 @@ use super::{MAX_BATCH, Verdict, Verification, verify};
 use crate::multibuffer::curve::p256_secret::base_multiple;
 use crate::multibuffer::field::{Element, Integer, Modulus, N256};
 use crate::multibuffer::lanes::{Lanes, MAX_LANES, Mask};
-use crate::multibuffer::{Engine, Kind, STACK};
+use crate::multibuffer::{Engine, Kind, STACK, reveal};
 
 /// A signature to be made.
 #[derive(Clone, Debug)]
@@ -116,7 +116,8 @@ fn sign_on<L: Lanes>(l: L, jobs: &[Signing]) -> [Option<Signature>; MAX_BATCH] {
         nonce::derive(&requests.collect::<Vec<_>>(), &mut *batch.nonces);
         let (r, s, usable) = batch.sign(l);
         for (lane, signature) in signatures.iter_mut().enumerate().take(jobs.len()) {
-            *signature = (usable >> lane & 1 == 1).then_some(Signature { r: r[lane], s: s[lane] });
+            let usable = reveal(usable >> lane & 1 == 1);
+            *signature = usable.then_some(Signature { r: r[lane], s: s[lane] });
         }
     }
     signatures
