@@ -95,10 +95,11 @@ impl<O: Operation> Slot<O> {
     }
 }
 
-/// Whether a coroutine runs on this thread: if not, [`submit`] hands back whatever it gets.
+/// Whether an operation could find company: if not, [`submit`] hands back whatever it gets, and
+/// making it is a waste.
 #[inline]
-pub(crate) fn inside() -> bool {
-    stack::inside()
+pub(crate) fn company<O: Operation>() -> bool {
+    stack::inside() && O::slot().with(Slot::get).is_some_and(|ticket| ticket.has_company())
 }
 
 /// Has `operation` computed in a batch, if there is company for it.

@@ -169,11 +169,15 @@ impl<O: Operation> Ticket<O> {
         })
     }
 
+    /// Whether others could join an operation of this task. Where handshakes are rare, none can.
+    pub(super) fn has_company(&self) -> bool {
+        self.scheduler.live.get() > 1 && !self.given_up.get()
+    }
+
     /// Called in the task's coroutine: suspends it until the operation is decided.
     pub(super) fn wait_for(self: Rc<Self>, operation: O) -> Result<O::Outcome, O> {
         let (scheduler, kind) = (&*self.scheduler, operation.kind());
-        // Nobody could join this one: the usual case where handshakes are rare.
-        if scheduler.live.get() == 1 || self.given_up.get() {
+        if !self.has_company() {
             scheduler.counters.ran(kind, 1);
             return Err(operation);
         }

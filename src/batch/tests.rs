@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, LocalSet, yield_now};
 
 use super::fake::{self, Double, POISON};
-use super::{Batched, Counters, LANES, Scheduler, submit};
+use super::{Batched, Counters, LANES, Scheduler, company, submit};
 
 const STACK: usize = 256 * 1024;
 
@@ -75,6 +75,20 @@ fn a_task_without_company_is_not_suspended() {
     assert_eq!(task.as_mut().poll(&mut cx), Poll::Ready(How::Alone));
     assert_eq!(scheduler.counters().batches(0)[0], 1);
     assert_eq!(scheduler.counters().ended(), 0);
+}
+
+#[test]
+fn company_is_another_task_of_the_thread() {
+    assert!(!company::<Double>());
+    let scheduler = scheduler();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut poll = || {
+        let mut task = pin!(Batched::new(&scheduler, async { company::<Double>() }));
+        task.as_mut().poll(&mut cx)
+    };
+    assert_eq!(poll(), Poll::Ready(false));
+    let _other = Batched::new(&scheduler, pending::<()>());
+    assert_eq!(poll(), Poll::Ready(true));
 }
 
 #[test]

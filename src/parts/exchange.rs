@@ -10,8 +10,7 @@ use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved};
 
 use super::curve::{Curve, P256, Shared, X25519};
-use super::operation::{Exchange, Exchanged, Outcome, Step, Task, submit};
-use crate::batch;
+use super::operation::{Exchange, Exchanged, Outcome, Step, Task, company, submit};
 use crate::intern::Interned;
 use crate::multibuffer::Engine;
 
@@ -79,7 +78,7 @@ impl<C> fmt::Debug for Front<C> {
 
 impl<C: Submit> SupportedKxGroup for Front<C> {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        if !batch::inside() {
+        if !company() {
             return self.behind.start();
         }
         let (engine, secret) = (self.engine, self.secret()?);
@@ -91,7 +90,7 @@ impl<C: Submit> SupportedKxGroup for Front<C> {
     }
 
     fn start_and_complete(&self, peer_pub_key: &[u8]) -> Result<CompletedKeyExchange, Error> {
-        if !batch::inside() {
+        if !company() {
             return self.behind.start_and_complete(peer_pub_key);
         }
         let peer = share::<C>(peer_pub_key)?;

@@ -10,7 +10,7 @@ use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
 
 use super::exchange::address;
-use crate::batch;
+use super::operation::company;
 use crate::intern::Interned;
 
 /// Bytes of an ML-KEM-768 encapsulation key: the client's share (FIPS 203, table 3).
@@ -46,7 +46,7 @@ impl fmt::Debug for Front {
 
 impl SupportedKxGroup for Front {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        if !batch::inside() {
+        if !company() {
             return self.behind.start();
         }
         let (classical, post_quantum) = (self.classical.start()?, self.post_quantum.start()?);
@@ -55,7 +55,7 @@ impl SupportedKxGroup for Front {
     }
 
     fn start_and_complete(&self, peer_pub_key: &[u8]) -> Result<CompletedKeyExchange, Error> {
-        if !batch::inside() {
+        if !company() {
             return self.behind.start_and_complete(peer_pub_key);
         }
         let (post_quantum, classical) = split(peer_pub_key, ENCAPSULATION_KEY)?;

@@ -10,8 +10,7 @@ use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::operation::{Outcome, Task, submit};
-use crate::batch;
+use super::operation::{Outcome, Task, company, submit};
 use crate::intern::Interned;
 use crate::multibuffer::Engine;
 use crate::multibuffer::ecdsa::sign;
@@ -102,7 +101,7 @@ struct FrontSigner {
 impl FrontSigner {
     /// The signature in DER, if it was made in a batch.
     fn in_batch(&self, message: &[u8]) -> Option<Vec<u8>> {
-        if !batch::inside() {
+        if !company() {
             return None;
         }
         let mut entropy = [0; 32];

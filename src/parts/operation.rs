@@ -59,6 +59,11 @@ pub(crate) struct Exchanged<C: Curve> {
     pub(crate) shared: Box<Shared>,
 }
 
+/// Whether a task could be computed in a batch: worth making one.
+pub(crate) fn company() -> bool {
+    batch::company::<Operation>()
+}
+
 /// The outcome of `task`, if it was computed in a batch.
 pub(crate) fn submit(engine: Engine, task: Task) -> Option<Outcome> {
     batch::submit(Operation { engine, task }).ok()

@@ -99,10 +99,10 @@ impl Front {
         None
     }
 
-    /// Whether batches are worth the hash: in a coroutine, with an engine.
+    /// Whether batches are worth the hash: with an engine, in a pool, with others.
     fn has_company(&self) -> bool {
         #[cfg(feature = "pool")]
-        return self.engine.is_some() && crate::batch::inside();
+        return self.engine.is_some() && super::operation::company();
         #[cfg(not(feature = "pool"))]
         return false;
     }

@@ -29,7 +29,8 @@ pub struct Operations {
     /// The kind.
     pub kind: &'static str,
     /// How many batches there were of each size: `batches[7]` were full, and `batches[0]` counts
-    /// operations that found no company and were computed alone.
+    /// operations that waited, found no company and were computed alone. What a thread's only
+    /// future needs is computed without asking, and not counted.
     pub batches: [u64; LANES],
 }
 

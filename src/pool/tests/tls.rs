@@ -24,8 +24,10 @@ use rustls::{Error, NamedGroup, SignatureAlgorithm, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::backend::Backend;
 use crate::batch::fake::Double;
 use crate::batch::submit;
+use crate::cpu::Cpu;
 
 /// Submits an operation of `kind` and checks that the outcome is its own.
 fn operate(kind: usize) {
@@ -55,16 +57,19 @@ pub(super) fn localhost() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
 }
 
-/// The plan's provider, with a group that every build has.
-pub(super) fn plain_provider() -> CryptoProvider {
-    let mut provider = crate::default_provider();
+/// A backend's provider, with a group that every build has. Not ours: unoptimized, our arithmetic
+/// takes milliseconds, and these are tests of what goes on around it.
+fn backend_provider() -> CryptoProvider {
+    let cpu = Cpu::detect().unwrap();
+    let backend = Backend::available(&cpu)[0].usable(&cpu).unwrap();
+    let mut provider = (backend.provider)();
     provider.kx_groups.retain(|group| group.name() == NamedGroup::secp256r1);
     provider
 }
 
-/// The same, submitting.
+/// The same, with parts that submit.
 pub(super) fn submitting_provider() -> CryptoProvider {
-    let plain = plain_provider();
+    let plain = backend_provider();
     let algorithms = plain.signature_verification_algorithms;
     let submitting = |&algorithm: &&'static dyn SignatureVerificationAlgorithm| {
         &*Box::leak(Box::new(Verify(algorithm))) as &'static dyn SignatureVerificationAlgorithm
