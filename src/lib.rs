@@ -2,7 +2,13 @@
 //!
 //! rustls has several backends, and none is the fastest at everything on every CPU. This crate
 //! takes each algorithm from the one that is, on the CPU at hand, and hands rustls 0.23 an ordinary
-//! [`CryptoProvider`] made of the backends' own parts. It contains no cryptography.
+//! [`CryptoProvider`] made of the backends' own parts. Three more things make mutual TLS cheap, each
+//! of use without the others:
+//!
+//! - a [pool](#handshakes-in-a-pool) in which the public-key operations of different handshakes are
+//!   computed eight at a time, on CPUs with AVX-512 IFMA;
+//! - tables for the ECDSA P-256 keys of peers that come again, on any CPU, at work in every provider;
+//! - [verifiers](verify) that remember which certificate chains they have verified.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,11 +41,19 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Everything is settled when the provider is made. Records and handshakes run the backends' own
-//! code as under the backends' own providers: no lock, allocation or feature test is added.
+//! Everything is settled when the provider is made. Records, hashes and whatever has no lanes or
+//! tables run the backends' own code as under the backends' own providers: no lock, allocation or
+//! feature test is added.
 //!
 //! `RUSTLS_OFFLOAD_CPU=-vaes,-avx512ifma` hides CPU features from the choice, to try what another
 //! machine would do. It does not reach into the backends, which detect the CPU for themselves.
+//!
+//! # Handshakes in a pool
+//! With the cargo feature `pool`, a `HandshakePool` or `LocalPool` runs handshakes so that their
+//! ECDSA P-256 signatures and verifications, X25519 and P-256 key exchanges meet in batches, which
+//! the crate's own [`multibuffer`] code computes. Outside a pool, and whenever an operation finds no
+//! company, the backend of the plan computes it. CPUs without AVX-512 IFMA have no lanes; there a
+//! pool changes nothing.
 //!
 //! # What is in the provider
 //! Every suite, group and signature algorithm of rustls's aws-lc-rs provider, in its order; where
@@ -64,8 +78,9 @@
 //! - `pool`: the module `pool`, handshakes side by side. Not a default, for it brings Tokio, and stack
 //!   switching, which not every platform has.
 //! - `fips`: the AWS-LC FIPS module alone. The provider is rustls's own
-//!   (`rustls::crypto::default_fips_provider`), `fips()` is true, and nothing is composed: other
-//!   backends are left out even if their features are on, because some other crate wants them.
+//!   (`rustls::crypto::default_fips_provider`), `fips()` is true, and nothing is composed: our own
+//!   cryptography is left out, pools compute no batches, and other backends are left out even if
+//!   their features are on, because some other crate wants them.
 //!
 //! # Beside other providers
 //! Nothing is ever installed by itself, and nothing that is installed is replaced:

@@ -23,9 +23,6 @@ fn many_identities_are_all_recognised_and_a_cache_is_reported_where_there_is_one
         "20",
         "--popularity",
         "zipf=0.5",
-        // One thread, so that no two meet an unknown chain at once and both verify it.
-        "--server-cpus",
-        "0",
     ]);
     let popularity = Popularity::Zipf(0.5);
     assert_eq!(result.settings.identities, Identities::Drawn { count: 20, popularity });
@@ -50,7 +47,8 @@ fn many_identities_are_all_recognised_and_a_cache_is_reported_where_there_is_one
                 verified += server.misses;
             }
         }
-        assert!(verified <= 20 && (verified > 0) == (cached && is_full(arm)), "{verified}");
+        // handshakes that meet an unknown chain at the same time all verify it, and eight are in flight
+        assert!(verified <= 20 * 8 && (verified > 0) == (cached && is_full(arm)), "{verified}");
     }
 }
 

@@ -142,10 +142,14 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         super::say(&format!("result: {}", file.display()));
     }
     ended?;
-    match result.problems().len() {
-        0 => Ok(()),
-        count => Err(Error::Invalid { count }),
+    let problems = result.problems();
+    if problems.is_empty() {
+        return Ok(());
     }
+    for problem in &problems {
+        super::say(&format!("invalid: {problem}"));
+    }
+    Err(Error::Invalid { count: problems.len() })
 }
 
 fn measure(arms: &[Arm], listen: SocketAddr, result: &mut RunResult) -> Result<(), Error> {
