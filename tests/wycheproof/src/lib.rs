@@ -25,6 +25,7 @@
 mod agree;
 mod algorithms;
 mod hybrid;
+#[cfg(not(feature = "fips"))]
 mod multibuffer;
 mod packets;
 mod records;
