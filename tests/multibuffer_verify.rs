@@ -3,6 +3,7 @@
 //!
 //! In release mode the number of cases is what evidence asks for; without optimisation, what time allows.
 #![allow(clippy::unwrap_used, reason = "here a panic is a failed test")]
+#![cfg(not(feature = "fips"))]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
