@@ -1,7 +1,7 @@
 //! Project Wycheproof's test vectors, for every algorithm on every implementation a plan can choose.
 //!
 //! Everything is driven through the rustls traits that a connection goes through, on a provider
-//! that was built with that algorithm served by that backend. `tests/composition.rs` proves that
+//! that was built with that algorithm served by that backend. `tests/provider/composition.rs` proves that
 //! such a provider holds the backend's own parts, so it is the backend that is tested here. What
 //! cannot be put to a trait as the vector has it is checked in two steps: a [`reference`] that
 //! takes arbitrary keys passes the vectors, then each backend must agree with it.
@@ -18,12 +18,17 @@
 //! - Signing: Wycheproof verifies only. Deterministic schemes are compared with RFC 8032's vectors
 //!   and with the reference, the others verified by every backend.
 //! - Encodings of a whole public key in a key exchange (the ASN.1 variants): TLS sends the point.
+//!
+//! Our own engines are tested without a provider, in batches: [`multibuffer`], and with NIST's vectors in
+//! [`cavp`].
 
 #![cfg(test)]
 #![allow(clippy::unwrap_used)] // what fails to unwrap is a failed test
 
 mod agree;
 mod algorithms;
+#[cfg(not(feature = "fips"))]
+mod cavp;
 mod hybrid;
 #[cfg(not(feature = "fips"))]
 mod multibuffer;

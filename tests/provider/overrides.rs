@@ -1,12 +1,8 @@
 //! Any choice of backends, however odd, makes a provider that works.
-#![allow(clippy::unwrap_used)] // here a panic is a failed test
-#![cfg(not(feature = "fips"))]
-
-mod common;
 
 use std::sync::{Arc, LazyLock};
 
-use common::pair::{Kind, Pair, Pki};
+use crate::common::pair::{Kind, Pair, Pki};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use rustls::crypto::CryptoProvider;

@@ -1,10 +1,6 @@
 //! Private keys go to the backend that is to sign with them, and sign there.
-#![allow(clippy::unwrap_used)] // here a panic is a failed test
-#![cfg(not(feature = "fips"))]
 
-mod common;
-
-use common::{own_provider, whole_backends};
+use crate::common::{own_provider, whole_backends};
 use rustls::SignatureScheme;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -13,9 +9,9 @@ use rustls_offload::Offload;
 use rustls_offload::cpu::Cpu;
 use rustls_offload::plan::{Algorithm, Backend};
 
-const RSA: &str = include_str!("common/rfc9500-rsa2048.pem");
+const RSA: &str = include_str!("../common/rfc9500-rsa2048.pem");
 #[cfg(feature = "aws-lc-rs")]
-const P521: &str = include_str!("common/rfc9500-p521.pem");
+const P521: &str = include_str!("../common/rfc9500-p521.pem");
 
 fn der(pem: &str) -> PrivateKeyDer<'static> {
     PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap()

@@ -1,10 +1,5 @@
 //! X25519 in batches: RFC 7748, Wycheproof, points of low order, and aws-lc-rs, on every engine, in
 //! every lane and every size of batch.
-//!
-//! Unoptimized code would take an hour over all of it. Debug builds therefore do less, which their
-//! tests' names say; `cargo test --release --test multibuffer_x25519` does everything.
-#![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
-#![cfg(not(feature = "fips"))]
 
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 use proptest::prelude::Rng;

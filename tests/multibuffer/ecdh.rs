@@ -1,10 +1,5 @@
 //! ECDH with P-256 in batches: NIST's examples, Wycheproof, invalid points, and aws-lc-rs, on every
 //! engine, in every lane and every size of batch.
-//!
-//! Unoptimized code would take an hour over all of it. Debug builds therefore do less;
-//! `cargo test --release --test multibuffer_ecdh` does everything.
-#![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
-#![cfg(not(feature = "fips"))]
 
 use aws_lc_rs::agreement::{self, ECDH_P256, UnparsedPublicKey};
 use proptest::prelude::Rng;

@@ -1,5 +1,4 @@
 //! Plans: printed, overridden, calibrated, saved, loaded, refused.
-#![allow(clippy::unwrap_used)] // here a panic is a failed test
 
 use std::time::Duration;
 

@@ -3,14 +3,10 @@
 //! Both ends of each connection are asked what they negotiated and who the peer is: a handshake
 //! that merely completes could be one that resumed, or that settled on another suite.
 
-#![allow(clippy::unwrap_used)] // what fails to unwrap is a failed test
-
-mod common;
-
 use std::sync::Arc;
 
-use common::pair::{Kind, Pair, Pki};
-use common::{own_provider, whole_backends};
+use crate::common::pair::{Kind, Pair, Pki};
+use crate::common::{own_provider, whole_backends};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache};
 use rustls::version::{TLS12, TLS13};

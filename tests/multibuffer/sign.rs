@@ -1,10 +1,5 @@
 //! P-256 with secrets in batches: signatures, each verified by aws-lc-rs, on every engine, in every lane
 //! and every size of batch.
-//!
-//! Unoptimized code would take an hour over all of it. Debug builds therefore do less;
-//! `cargo test --release --test multibuffer_sign` does everything.
-#![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
-#![cfg(not(feature = "fips"))]
 
 use std::sync::Arc;
 

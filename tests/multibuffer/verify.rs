@@ -1,9 +1,5 @@
 //! ECDSA P-256 verification in batches against aws-lc-rs: signatures by random keys, as they are and
 //! with numbers replaced by those at which arithmetic turns over.
-//!
-//! In release mode the number of cases is what evidence asks for; without optimisation, what time allows.
-#![allow(clippy::unwrap_used, reason = "here a panic is a failed test")]
-#![cfg(not(feature = "fips"))]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,12 +1,8 @@
 //! Handshakes in company: the provider's own parts meet rustls's, and the lanes did the work.
-#![allow(clippy::unwrap_used, reason = "here a panic is a failed test")]
-#![cfg(all(feature = "pool", feature = "aws-lc-rs", not(feature = "fips")))]
-
-mod common;
 
 use std::sync::Arc;
 
-use common::pair::{Kind, Pki};
+use crate::common::pair::{Kind, Pki};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::ServerName;

@@ -1,15 +1,11 @@
 //! What a composed provider is made of: the backends' own parts, complete, and in the right order.
-#![allow(clippy::unwrap_used)] // here a panic is a failed test
-#![cfg(not(feature = "fips"))]
-
-mod common;
 
 use std::fmt::Debug;
 use std::mem::size_of_val;
 use std::sync::Arc;
 
-use common::pair::{Kind, Pair, Pki};
-use common::{own_provider, whole_backends};
+use crate::common::pair::{Kind, Pair, Pki};
+use crate::common::{own_provider, whole_backends};
 use rustls::crypto::CryptoProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, SupportedCipherSuite};
