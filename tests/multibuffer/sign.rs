@@ -12,8 +12,8 @@ use rustls_offload::cpu::Cpu;
 use rustls_offload::multibuffer::Engine;
 use rustls_offload::multibuffer::ecdsa::sign::{KeyError, Signature, Signing, SigningKey, sign};
 
-/// Random signatures, in threads.
-const SIGNATURES: usize = if cfg!(debug_assertions) { 800 } else { 1_000_000 };
+use crate::{fastest, operations};
+
 const THREADS: usize = 4;
 
 /// n, the order of the group.
@@ -26,10 +26,6 @@ fn engines() -> Vec<Engine> {
         println!("no AVX-512 IFMA, or it is masked: the other engines alone");
     }
     fast.into_iter().chain([Engine::portable(), Engine::single()]).collect()
-}
-
-fn fastest() -> Engine {
-    engines().into_iter().find(|engine| engine.lanes() == 8).unwrap()
 }
 
 fn hex(digits: &str) -> Vec<u8> {
@@ -169,7 +165,7 @@ fn random_signatures_verify() {
                 let engine = fastest();
                 // making a key costs more than a signature
                 let mut jobs: Vec<_> = (0..8).map(|_| random.signing()).collect();
-                for round in 0..SIGNATURES / THREADS / 8 {
+                for round in 0..operations(800) / THREADS / 8 {
                     for job in &mut jobs {
                         (job.digest, job.entropy) = (random.digest(), random.bytes());
                     }

@@ -106,12 +106,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(config: ServerConfig, connections: usize) -> Self {
+        let config = Arc::new(config);
+        Self::start_with(move || Arc::clone(&config), connections)
+    }
+
+    /// With a configuration for each connection.
+    pub(crate) fn start_with(
+        config: impl Fn() -> Arc<ServerConfig> + Send + 'static,
+        connections: usize,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let config = Arc::new(config);
         listener.set_nonblocking(true).unwrap();
         let thread = std::thread::spawn(move || {
-            let serve = |_| accept(&listener).and_then(|tcp| serve(&config, tcp));
+            let serve = |_| accept(&listener).and_then(|tcp| serve(&config(), tcp));
             (0..connections).map(serve).collect()
         });
         Self { port, thread }

@@ -74,6 +74,12 @@ fn as_a_server_full_and_resumed() {
 }
 
 #[test]
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+fn as_a_server_that_judges_sessions() {
+    scenarios::as_a_server_that_judges_sessions(&GnuTls);
+}
+
+#[test]
 fn keys_of_every_kind() {
     scenarios::keys_of_every_kind(&GnuTls);
 }

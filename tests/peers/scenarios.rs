@@ -1,11 +1,19 @@
 //! What is tried with each tool.
 
 use std::sync::Arc;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 use rustls_offload::Offload;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use rustls_offload::resume::{ChainJudge, KeyRing, ServerResumption};
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+use rustls_offload::verify::CachingClientVerifier;
 
 use crate::common::pair::{Kind, Pki};
 use crate::ends::{Report, Server, connect, objection, offloads};
@@ -58,6 +66,32 @@ pub(crate) fn as_a_server_full_and_resumed(peer: &dyn Peer) {
             let expected = [false, true].map(|resumed| Ok(report(resumed, version, &pki.client.0)));
             assert_eq!(server.reports(), expected, "{name}, {version:?}");
         }
+    }
+}
+
+/// Its client resumes where every session is judged first.
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub(crate) fn as_a_server_that_judges_sessions(peer: &dyn Peer) {
+    let (pki, files) = pki(Kind::P256);
+    let provider = Arc::new(Offload::new().unwrap().provider());
+    for version in VERSIONS {
+        let inner = WebPkiClientVerifier::builder_with_provider(
+            Arc::clone(&pki.roots),
+            Arc::clone(&provider),
+        );
+        let verifier = CachingClientVerifier::new(inner.build().unwrap());
+        let keys = KeyRing::random(&provider, Duration::from_secs(3600)).unwrap();
+        let config = pki.server(&provider, &[version], None);
+        let judge = Arc::new(ChainJudge::new(verifier));
+        let resumption = ServerResumption::builder("peers", config, judge).tickets(keys).unwrap();
+        let resumption = Arc::new(resumption);
+        let configure = Arc::clone(&resumption);
+        let server = Server::start_with(move || configure.config(), 2);
+        peer.resume(&files, server.port, version);
+        let expected = [false, true].map(|resumed| Ok(report(resumed, version, &pki.client.0)));
+        assert_eq!(server.reports(), expected, "{version:?}");
+        let metrics = resumption.metrics();
+        assert_eq!((metrics.accepted(), metrics.refused_in_all()), (1, 0), "{version:?}");
     }
 }
 
