@@ -178,9 +178,12 @@ fn verified(result: &RunResult) -> Option<String> {
         (full + end.of_kind("Full"), resumed + end.of_kind("Resumed"))
     });
     (full + resumed > 0).then(|| {
+        // Where proxies have the ends, how is in a note on each.
+        let proxies = result.arms.iter().any(|arm| arm.program.is_some());
+        let ends = if proxies { "" } else { " at both ends" };
         format!(
-            "handshakes verified at both ends: {full} full, {resumed} resumed, all of the declared \
-             kind, suite, group and peer identity"
+            "handshakes verified{ends}: {full} full, {resumed} resumed, all of the declared kind, \
+             suite, group and peer identity"
         )
     })
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mtls_bench::path::external::{Side, sidecar};
@@ -14,7 +15,11 @@ use mtls_bench::settings::{
     HandshakeMix, Identities, KeyType, ProviderName, Settings, TlsParameters,
 };
 use mtls_bench::tls::{Dialer, Observations, TlsEnd};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::{
+    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
+};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, NamedGroup, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -204,6 +209,68 @@ async fn nameless(bench: &Bench, address: SocketAddr) -> bool {
     match TlsConnector::from(Arc::new(config)).connect(name, tcp).await {
         Ok(connection) => echoes(connection).await,
         Err(_) => false,
+    }
+}
+
+/// Counts the tickets that a server sends.
+#[derive(Debug, Default)]
+struct Tickets(AtomicUsize);
+
+impl ClientSessionStore for Tickets {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}
+
+/// The proxy beside the server sends as many tickets as it is told to.
+async fn tickets(name: &str, wanted: usize) {
+    let mut bench = Bench::new();
+    bench.settings.tls.tickets = wanted;
+    let server = bench.server(None).await;
+    let proxy = bench.proxy(name, Side::Server, false, &server).await;
+    let own = &bench.pki.client;
+    let mut roots = RootCertStore::empty();
+    roots.add(own.root().unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(own.chain().unwrap(), own.key().unwrap())
+        .unwrap();
+    let seen = Arc::new(Tickets::default());
+    config.resumption = Resumption::store(seen.clone());
+    let tcp = TcpStream::connect(proxy.address().unwrap()).await.unwrap();
+    let name = SERVER_NAME.try_into().unwrap();
+    let connection = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
+    assert!(echoes(connection).await);
+    assert_eq!(seen.0.load(Ordering::Relaxed), wanted);
+}
+
+#[tokio::test]
+async fn tickets_are_as_many_as_asked_for() {
+    for (name, wanted) in
+        [("envoy-l4", 2), ("haproxy", 2), ("haproxy", 3), ("nginx", 2), ("nginx", 0)]
+    {
+        tickets(name, wanted).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! `envoy-l4` and `envoy-l7`: Envoy as a TCP proxy, and as an HTTP proxy on both sides.
 //!
 //! Envoy's TLS library chooses among the suites of TLS 1.3 by itself (AES-128-GCM where the CPU has
-//! AES) and sends two tickets, neither of which can be set; Ed25519 it does not know. Sessions are
+//! AES) and sends two tickets, neither of which can be set. Sessions are
 //! used once: so many are kept (`max_session_keys`) that there is one for every handshake in flight,
 //! or none where handshakes are to be full ones. Both sides count every handshake.
 
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::fit::one_of;
 use super::{Found, Lack, Proxy, Side, Tells, programs};
 use crate::role::external::recipe::{EnvoyAdmin, Handshakes, Ready, Recipe};
-use crate::settings::{KeyType, Settings, Workload};
+use crate::settings::{Settings, Workload};
 
 const FIX: &str = "run ci/setup, or put a binary of github.com/envoyproxy/envoy/releases on PATH as \
                    `envoy`, or name one with --envoy";
@@ -55,9 +55,6 @@ impl Proxy for Envoy {
         let groups = ["X25519", "secp256r1", "secp384r1", "X25519MLKEM768"];
         one_of("Envoy", "suite", &tls.suite, &["TLS13_AES_128_GCM_SHA256"], "--suite")?;
         one_of("Envoy", "group", &tls.group, &groups, "--group")?;
-        if tls.key_type == KeyType::Ed25519 {
-            return Err(Lack::new("Envoy takes no Ed25519 certificates", "ask for --key p256"));
-        }
         if tls.tickets != 2 {
             return Err(Lack::new("Envoy sends two tickets", "ask for --tickets 2"));
         }

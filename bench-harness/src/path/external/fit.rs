@@ -1,7 +1,7 @@
 //! What no proxy here can be asked for, and the words for what some can't.
 
 use super::Lack;
-use crate::settings::{HandshakeMix, Identities, Settings, Workload};
+use crate::settings::{HandshakeMix, Identities, KeyType, Settings, Workload};
 
 /// Refuses what no proxy here can do.
 pub(super) fn fits(settings: &Settings, workload: Workload) -> Result<(), Lack> {
@@ -16,6 +16,13 @@ pub(super) fn fits(settings: &Settings, workload: Workload) -> Result<(), Lack> 
     }
     if workload == Workload::Handshake(HandshakeMix::Resumed) && settings.tls.tickets == 0 {
         return Err(Lack::new("a proxy resumes by tickets", "ask for --tickets 2"));
+    }
+    // Envoy does not know them; OpenSSL 3.0 does not read keys with their public key (RFC 5958).
+    if settings.tls.key_type == KeyType::Ed25519 {
+        return Err(Lack::new(
+            "proxies take no Ed25519 keys as they are here",
+            "ask for --key p256",
+        ));
     }
     if !settings.tls.suite.starts_with("TLS13_") {
         return Err(Lack::new(
@@ -89,6 +96,8 @@ mod tests {
         let mut without_tickets = settings();
         without_tickets.tls.tickets = 0;
         assert_eq!(fits(&without_tickets, full), Ok(()));
+        let mut ed25519 = settings();
+        ed25519.tls.key_type = KeyType::Ed25519;
         let mut old = settings();
         old.tls.suite = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256".to_owned();
         for (settings, workload, flag) in [
@@ -96,6 +105,7 @@ mod tests {
             (settings(), Workload::Handshake(HandshakeMix::Mix(0.5)), "--handshake"),
             (without_tickets, Workload::Handshake(HandshakeMix::Resumed), "--tickets"),
             (old, Workload::Request, "--suite"),
+            (ed25519, Workload::Request, "--key"),
         ] {
             let lack = fits(&settings, workload).unwrap_err();
             assert!(lack.fix.contains(flag), "{lack:?}");

@@ -12,13 +12,13 @@
 //! URI from a certificate: their client side compares the DNS name and their server side the
 //! fingerprint of the client's leaf, which there is only one of.
 
-mod described;
+pub mod described;
 mod envoy;
 mod fit;
 mod haproxy;
 mod nginx;
 mod programs;
-mod values;
+pub mod values;
 
 use std::net::SocketAddr;
 use std::path::{Path as FilePath, PathBuf};

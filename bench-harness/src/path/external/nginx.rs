@@ -1,7 +1,7 @@
 //! `nginx`: nginx with its stream module on both sides.
 //!
 //! The server's side writes a line for each connection when it ends, with what was negotiated; that
-//! is all that nginx tells, so connections that stay open are counted at the end of the run. The
+//! is all that nginx tells, at the price of a write a connection; so connections that stay open are counted at the end of the run. The
 //! client's side keeps the last session, which any number of connections resume; in shared memory,
 //! that is as a copy for each, since OpenSSL forgets a session once a connection of it ends without
 //! close_notify, and nginx ends them so.
@@ -115,7 +115,7 @@ SERVER}
 
 const CLIENT: &str = "  upstream remote { zone remote 256k; server @upstream@; }
   server {
-    listen @ip@:@port@ backlog=4096 reuseport;
+    listen @listen@ backlog=4096 reuseport;
     proxy_ssl on;
     proxy_ssl_protocols TLSv1.3;
     proxy_ssl_certificate @chain@;
@@ -140,7 +140,7 @@ const SERVER: &str = "  map_hash_bucket_size 256;
     'suite-$verdict=$ssl_cipher group-$verdict=$ssl_curve peer-$verdict ;';
   access_log @folder@/handshakes handshake;
   server {
-    listen @ip@:@port@ ssl backlog=4096 reuseport;
+    listen @listen@ ssl backlog=4096 reuseport;
     ssl_protocols TLSv1.3;
     ssl_ecdh_curve @group@;
     ssl_certificate @chain@;

@@ -3,7 +3,8 @@
 //!
 //! Every text may have placeholders between two `@`, such as `@port@`; what they stand for is in
 //! [`Values`]. The supervisor adds those that it alone knows: `folder`, a folder for this proxy that
-//! is removed at its end; `port`, where it must listen; and the files `chain`, `key`,
+//! is removed at its end; `port`, where it must listen, and `listen`, with the address before it; and
+//! the files `chain`, `key`,
 //! `chain_and_key` and `root` in that folder, all PEM.
 
 use std::collections::BTreeMap;

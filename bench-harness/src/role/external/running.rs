@@ -157,6 +157,7 @@ fn place(values: &mut Values, folder: &Path, address: SocketAddr) {
     for (name, value) in [
         ("folder", folder.display().to_string()),
         ("port", address.port().to_string()),
+        ("listen", address.to_string()),
         ("chain", file("chain.pem")),
         ("key", file("key.pem")),
         ("chain_and_key", file("chain-and-key.pem")),
