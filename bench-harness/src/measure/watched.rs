@@ -122,23 +122,62 @@ pub(crate) fn below(ancestor: i32) -> io::Result<Vec<i32>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::process::{Command, Stdio};
 
     use super::*;
+    use crate::machine::group::Group;
 
-    /// A shell that keeps a child, has burnt CPU time in one that ended, and tells when.
-    fn shell() -> std::process::Child {
-        let script = "sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done'; \
+    /// A shell, in `group` if there is one, that keeps a child, has burnt CPU time in others that
+    /// ended, and tells when.
+    fn shell(group: Option<&Group>) -> std::process::Child {
+        let script = "[ -z \"$GROUP\" ] || echo 0 >\"$GROUP/cgroup.procs\"; \
+                      for n in 1 2 3 4; do sh -c 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'; done; \
                       sleep 600 & echo; wait";
-        let mut shell =
-            Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut shell = Command::new("sh")
+            .args(["-c", script])
+            .env("GROUP", group.map_or(Path::new(""), Group::folder))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut [0]).unwrap();
         shell
     }
 
+    fn end(mut shell: std::process::Child) {
+        for child in below(i32::try_from(shell.id()).unwrap()).unwrap() {
+            nix::sys::signal::kill(Pid::from_raw(child), nix::sys::signal::SIGKILL).unwrap();
+        }
+        shell.wait().unwrap();
+    }
+
+    /// By the group where this process may make one, or else by the tree: what children used that
+    /// ended long before anybody looked is there, to the ticks that the system tells it in.
+    #[test]
+    fn children_that_have_ended_are_counted() {
+        let name = format!("mtls-bench-test-{}", std::process::id());
+        let group = Group::make(&name);
+        let shell = shell(group.as_ref());
+        let pid = i32::try_from(shell.id()).unwrap();
+        let supervisor = i32::try_from(std::process::id()).unwrap();
+        let folder = group.as_ref().map(|group| group.folder().to_owned());
+        let counted = Watched::Below { supervisor, group: folder }.cpu_ns().unwrap();
+        let used = clock_ns(pid).unwrap() + reaped_ns(pid);
+        assert!(used > 40_000_000, "{used}");
+        // Ticks are cut off for each child; a group is late by one for each running task.
+        assert!(counted as f64 > 0.8 * used as f64, "{counted} of {used}");
+        if group.is_some() {
+            assert!((counted as f64) < 1.3 * used as f64 + 1e8, "{counted} of {used}");
+        }
+        end(shell);
+        let folder = group.as_ref().map(|group| group.folder().to_owned());
+        drop(group);
+        assert!(folder.is_none_or(|folder| !folder.exists()));
+    }
+
     #[test]
     fn the_tree_has_children_and_what_ended_ones_used() {
-        let mut shell = shell();
+        let shell = shell(None);
         let own = i32::try_from(std::process::id()).unwrap();
         let pid = i32::try_from(shell.id()).unwrap();
         let tree = below(own).unwrap();
@@ -148,8 +187,7 @@ mod tests {
         let watched = Watched::Below { supervisor: own, group: None };
         assert!(watched.cpu_ns().unwrap() >= clock_ns(pid).unwrap() + 10_000_000);
         assert!(watched.resident_bytes().unwrap() > 100_000);
-        nix::sys::signal::kill(Pid::from_raw(children[0]), nix::sys::signal::SIGKILL).unwrap();
-        shell.wait().unwrap();
+        end(shell);
         let nobody = Watched::Below { supervisor: pid, group: None };
         assert!(nobody.cpu_ns().is_err() && nobody.resident_bytes().is_err());
     }

@@ -149,7 +149,7 @@ fn a_proxy_that_dies_in_mid_run_is_named_and_what_was_measured_is_kept() {
     }
 }
 
-/// A worker's end is not the proxy's: nginx starts another, and the run tells of what failed.
+/// The signals of a terminal, of a service manager, and the one that leaves no time for anything.
 #[test]
 fn nothing_outlives_an_interrupt_nor_a_killed_command() {
     for (path, end) in

@@ -1,7 +1,7 @@
 //! Sidecars that are proxies of others, as they are deployed: one beside the client and one beside
 //! the server, each as many workers as its node has CPUs, and mutual TLS 1.3 between them.
 //!
-//! A proxy is one small file here that implements [`Proxy`], and one line in `proxies`: where its
+//! A proxy is one small file here that implements `Proxy`, and one line in `proxies`: where its
 //! program is, what it can't do, and its command and configuration for either side ([`Recipe`]).
 //! What any other proxy needs can be given in a file instead ([`described`]). How they are run and
 //! their handshakes counted is the supervisor's business ([`crate::role::external`]).
