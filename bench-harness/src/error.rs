@@ -60,6 +60,12 @@ pub enum Error {
         /// Its own words.
         message: String,
     },
+    /// A proxy that is not ours did not start.
+    #[error("{0}")]
+    Proxy(String),
+    /// No arm could run.
+    #[error("nothing was measured: every path asked for is unavailable, for the reasons above")]
+    NothingAvailable,
     /// A role did not answer in time.
     #[error(
         "the {role} process did not answer within {seconds} s; the machine may be overloaded, try a lower --concurrency"

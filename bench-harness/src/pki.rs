@@ -69,6 +69,21 @@ impl ExpectedPeer {
 }
 
 impl Credentials {
+    /// The chain to present, leaf first, in PEM.
+    pub(crate) fn chain_pem(&self) -> &str {
+        &self.chain_pem
+    }
+
+    /// The leaf's private key in PKCS #8 PEM.
+    pub(crate) fn key_pem(&self) -> &str {
+        &self.key_pem
+    }
+
+    /// The trusted root in PEM.
+    pub(crate) fn root_pem(&self) -> &str {
+        &self.root_pem
+    }
+
     /// The chain to present, leaf first.
     pub fn chain(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         CertificateDer::pem_slice_iter(self.chain_pem.as_bytes())

@@ -23,9 +23,15 @@ fn json(output: &Output) -> Value {
 fn doctor_succeeds_whatever_is_missing_and_prints_one_document() {
     let report = json(&mtls_bench(&["doctor", "--json"], ""));
     let checks = report["checks"].as_array().unwrap();
-    let envoy = checks.iter().find(|check| check["check"] == "envoy").unwrap();
-    assert_eq!(envoy["state"], "missing");
-    assert!(envoy["fix"].as_str().unwrap().contains("envoy"));
+    let check = |name: &str| checks.iter().find(|check| check["check"] == name).unwrap();
+    let caddy = check("caddy");
+    assert_eq!(caddy["state"], "missing");
+    assert!(caddy["fix"].as_str().unwrap().contains("caddy"));
+    for path in ["plaintext", "in-process", "envoy-l4", "haproxy", "nginx"] {
+        let found = check(&format!("path {path}"));
+        let said = if found["state"] == "missing" { "fix" } else { "detail" };
+        assert!(!found[said].as_str().unwrap().is_empty(), "{found}");
+    }
     assert!(report["machine"]["kernel"]["release"].is_string());
     assert!(report["plan"]["choices"].is_object());
 }

@@ -40,7 +40,7 @@ impl Pair {
             workload: Workload::Request,
             request_bytes: 0,
             response_bytes: RESPONSE_BYTES,
-            watch: BTreeMap::from([("server".to_owned(), server.pid())]),
+            watch: BTreeMap::from([("server".to_owned(), server.watched())]),
             watch_cpus: Vec::new(),
         };
         let generator =

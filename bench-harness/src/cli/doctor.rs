@@ -1,4 +1,4 @@
-//! `mtls-bench doctor`: what this machine is and what can run on it.
+//! `mtls-bench doctor`: what this machine is and what can run on it, the data paths of `run` among it.
 //!
 //! Nothing that is missing makes it fail; it would be no use on the machines that need it most.
 
@@ -8,9 +8,12 @@ use rustls_offload::Offload;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
+use crate::machine::Machine;
 use crate::machine::doctor::{self, Examined, Finding, Host};
 use crate::machine::instance::{self, Instance};
-use crate::machine::{Error, Machine};
+use crate::path::{self, Availability};
+use crate::settings::Workload;
 
 /// What `doctor --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,14 +31,14 @@ pub(super) struct Report {
 /// Examines this machine and returns what to print: one JSON document if `json`.
 ///
 /// # Errors
-/// [`Error::Cpu`] if the CPU mask is malformed or no backend runs here; [`Error::Json`] if the
-/// report can't be written as JSON. Never because something is missing.
+/// If the CPU mask is malformed, no backend runs here, or the report can't be written as JSON. Never
+/// because something is missing.
 pub(super) fn run(json: bool) -> Result<String, Error> {
     let host = Host::new(Offload::new()?.plan().clone());
     let report = Report {
         instance: instance::name(None)?,
         plan: serde_json::from_str(&host.plan.to_json()?)?,
-        checks: doctor::examine(&host),
+        checks: doctor::examine(&host).into_iter().chain(paths()?).collect(),
         machine: host.machine,
     };
     if json {
@@ -43,6 +46,24 @@ pub(super) fn run(json: bool) -> Result<String, Error> {
     } else {
         Ok(format!("{report}\n{}", host.plan))
     }
+}
+
+/// What paths `run` has here, as its defaults ask; a path that is for requests only is asked for them.
+fn paths() -> Result<Vec<Examined>, Error> {
+    let settings = super::run::default_settings()?;
+    let all = path::all(&path::Options::default())?;
+    Ok(all
+        .iter()
+        .map(|path| Examined {
+            check: format!("path {}", path.name()),
+            finding: match path.availability(&settings, Workload::Request) {
+                Availability::Available => Finding::Available {
+                    detail: path.program().unwrap_or_else(|| "built in".to_owned()),
+                },
+                Availability::Unavailable { reason, fix } => Finding::Missing { reason, fix },
+            },
+        })
+        .collect())
 }
 
 impl fmt::Display for Report {

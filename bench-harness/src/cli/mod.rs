@@ -41,19 +41,21 @@ enum Command {
     /// Be a role process (used by `run` itself).
     #[command(hide = true)]
     Role,
+    /// Become a proxy's program (used by a role process).
+    #[command(hide = true)]
+    Launch(role::external::LaunchArgs),
 }
 
 /// Parses the arguments and carries them out.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
-        Command::Doctor { json } => {
-            doctor::run(json).map_err(Error::from).and_then(|text| print(&text))
-        }
+        Command::Doctor { json } => doctor::run(json).and_then(|text| print(&text)),
         Command::Primitives(args) => {
             primitives::run(&args).map_err(Error::from).and_then(|text| print(&text))
         }
         Command::Schema => print_schema(),
+        Command::Launch(args) => role::external::launch(&args),
         // The parent has the message already; the exit status is all that is left to tell.
         Command::Role => return role::main().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
     };

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use rustls_offload::Offload;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,9 +25,16 @@ use crate::tls::check_parameters;
 /// Arguments of `mtls-bench run`.
 #[derive(Args)]
 pub(super) struct RunArgs {
-    /// Data paths, separated by commas.
+    /// Data paths, separated by commas; `all` for every one.
     #[arg(long, value_delimiter = ',', default_value = "plaintext,in-process,sidecar")]
     path: Vec<String>,
+    /// Envoy's program [default: as installed by ci/setup, else `envoy` on PATH].
+    #[arg(long, value_name = "PROGRAM")]
+    envoy: Option<PathBuf>,
+    /// A further path, through the proxy that this file describes; the documentation of
+    /// `path::external::described` says how. Can be given several times.
+    #[arg(long, value_name = "FILE.toml")]
+    sidecar_command: Vec<PathBuf>,
     /// Crypto providers to compare; ratios are of the first to each other one.
     #[arg(long, value_delimiter = ',', default_value = "offload")]
     provider: Vec<ProviderName>,
@@ -134,14 +142,23 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     if let Err(error) = &ended {
         result.ended_early = Some(error.to_string());
     }
-    if result.has_measurements() {
-        let file = report::write(&result, &args.results)?;
+    if result.has_measurements() || result.nothing_available() {
+        let file = if result.has_measurements() {
+            Some(report::write(&result, &args.results)?)
+        } else {
+            None
+        };
         let text =
             if args.json { serde_json::to_string(&result)? } else { report::render(&result) };
         super::print(&text)?;
-        super::say(&format!("result: {}", file.display()));
+        if let Some(file) = file {
+            super::say(&format!("result: {}", file.display()));
+        }
     }
     ended?;
+    if result.nothing_available() {
+        return Err(Error::NothingAvailable);
+    }
     let problems = result.problems();
     if problems.is_empty() {
         return Ok(());
@@ -228,8 +245,7 @@ impl RunArgs {
     }
 
     fn arms(&self) -> Result<Vec<Arm>, Error> {
-        let paths: Vec<&'static dyn Path> =
-            self.path.iter().map(|name| path::named(name)).collect::<Result<_, _>>()?;
+        let paths = self.paths()?;
         let workloads: Vec<Workload> = self
             .workload
             .iter()
@@ -243,6 +259,24 @@ impl RunArgs {
             })
             .collect();
         Ok(experiment::arms(&paths, &self.provider, &workloads))
+    }
+
+    /// The paths that were named, and those that files describe.
+    fn paths(&self) -> Result<Vec<Arc<dyn Path>>, Error> {
+        let options =
+            path::Options { envoy: self.envoy.clone(), described: self.sidecar_command.clone() };
+        let all = path::all(&options)?;
+        if self.path.iter().any(|name| name == "all") {
+            return Ok(all);
+        }
+        let mut paths: Vec<_> =
+            self.path.iter().map(|name| path::named(&all, name)).collect::<Result<_, _>>()?;
+        for described in &all[all.len() - self.sidecar_command.len()..] {
+            if !paths.iter().any(|path| path.name() == described.name()) {
+                paths.push(described.clone());
+            }
+        }
+        Ok(paths)
     }
 
     /// The CPUs of the two nodes: as told, else what the other one leaves, else half each.
@@ -280,6 +314,19 @@ impl RunArgs {
         once("--client-cpus", self.client_cpus.as_deref().unwrap_or_default())?;
         once("--server-cpus", self.server_cpus.as_deref().unwrap_or_default())
     }
+}
+
+/// The settings of a run without arguments.
+///
+/// # Errors
+/// When this process's CPUs can't be told.
+pub(super) fn default_settings() -> Result<Settings, Error> {
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+    Alone::parse_from(["run"]).run.settings()
 }
 
 fn once<T: PartialEq>(flag: &str, values: &[T]) -> Result<(), Error> {

@@ -1,16 +1,17 @@
 //! Arms: a path, a provider and a workload, measured side by side with the others.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::path::Path;
 use crate::settings::{HandshakeMix, ProviderName, Workload};
 
 /// One thing that is compared.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Arm {
     /// How bytes get from client to server.
-    pub path: &'static dyn Path,
-    /// Who does the cryptography; none where there is none.
+    pub path: Arc<dyn Path>,
+    /// Who does the cryptography; none where there is none, or a proxy's own.
     pub provider: Option<ProviderName>,
     /// What is done over and over.
     pub workload: Workload,
@@ -24,24 +25,22 @@ impl fmt::Display for Arm {
 }
 
 /// All combinations; a path without TLS appears once a workload, whatever the provider or the
-/// handshake kind.
+/// handshake kind, and one that brings its own cryptography once, whatever the provider.
 pub fn arms(
-    paths: &[&'static dyn Path],
+    paths: &[Arc<dyn Path>],
     providers: &[ProviderName],
     workloads: &[Workload],
 ) -> Vec<Arm> {
     let mut arms: Vec<Arm> = Vec::new();
     for workload in workloads {
         for path in paths {
-            if path.tls_ends().is_some() {
-                let providers = providers.iter().copied().map(Some);
-                arms.extend(providers.map(|provider| Arm {
-                    path: *path,
-                    provider,
-                    workload: *workload,
-                }));
-            } else if !arms.iter().any(|arm| same_without_tls(arm, *path, *workload)) {
-                arms.push(Arm { path: *path, provider: None, workload: without_tls(*workload) });
+            let arm = |provider, workload| Arm { path: path.clone(), provider, workload };
+            if path.takes_provider() {
+                arms.extend(providers.iter().map(|provider| arm(Some(*provider), *workload)));
+            } else if path.tls_ends().is_some() {
+                arms.push(arm(None, *workload));
+            } else if !arms.iter().any(|arm| same_without_tls(arm, path.as_ref(), *workload)) {
+                arms.push(arm(None, without_tls(*workload)));
             }
         }
     }
@@ -66,11 +65,13 @@ mod tests {
     use crate::path;
 
     #[test]
-    fn plaintext_appears_once_for_all_handshake_kinds_and_providers() {
+    fn arms_differ_in_what_makes_a_difference_to_their_path() {
         let workloads =
             [Workload::Handshake(HandshakeMix::Full), Workload::Handshake(HandshakeMix::Resumed)];
-        let arms = arms(path::ALL, &[ProviderName::Offload, ProviderName::Ring], &workloads);
-        let plaintext = arms.iter().filter(|arm| arm.path.name() == "plaintext").count();
-        assert_eq!((plaintext, arms.len()), (1, 9));
+        let all = path::all(&path::Options::default()).unwrap();
+        let arms = arms(&all, &[ProviderName::Offload, ProviderName::Ring], &workloads);
+        let of = |name: &str| arms.iter().filter(|arm| arm.path.name() == name).count();
+        let counts = ["plaintext", "in-process", "sidecar", "envoy-l4", "nginx"].map(of);
+        assert_eq!(counts, [1, 4, 4, 2, 2]);
     }
 }

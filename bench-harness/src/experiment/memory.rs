@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::measure::{kernel_slab_bytes, resident_bytes};
+use crate::measure::{Watched, kernel_slab_bytes};
 
 /// Memory of idle connections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,8 +26,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn take(pids: BTreeMap<String, i32>) -> Result<Self, Error> {
-        let roles = pids.into_iter().map(|(role, pid)| Ok((role, resident_bytes(pid)?)));
+    pub(super) fn take(roles: BTreeMap<String, Watched>) -> Result<Self, Error> {
+        let roles = roles.into_iter().map(|(role, watched)| {
+            let what = Error::io(format!("reading the memory use of the {role} process"));
+            let bytes = watched.resident_bytes().map_err(what)?;
+            Ok((role, bytes))
+        });
         Ok(Self { roles: roles.collect::<Result<_, Error>>()?, kernel: kernel_slab_bytes()? })
     }
 

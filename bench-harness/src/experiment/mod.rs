@@ -59,8 +59,8 @@ pub async fn run(
     for arm in arms {
         progress.step(&arm.to_string());
         result.arms.push(ArmResult::new(arm, settings));
-        if arm.path.availability().is_available() {
-            let index = result.arms.len() - 1;
+        let index = result.arms.len() - 1;
+        if result.arms[index].availability.is_available() {
             let stage = Stage::start(arm, settings, &pki, nth_port(listen, index)?).await?;
             stages.push((index, stage));
         }
@@ -76,6 +76,9 @@ pub async fn run(
         saturate(&mut stages, settings, result, progress, &mut random).await?;
     }
     measure_latency(&mut stages, settings, result, progress, &mut random).await?;
+    for (index, stage) in stages {
+        result.arms[index].problems.extend(stage.finish().await?);
+    }
     // Last, because tearing down so many connections would disturb whatever came after.
     measure_memory(idle, settings, result, progress).await
 }
@@ -135,7 +138,7 @@ async fn measure_memory(
         let (memory, problems) = stage.hold(settings.idle_connections).await?;
         arm.memory = Some(memory);
         arm.problems.extend(problems);
-        stage.stop().await;
+        arm.problems.extend(stage.finish().await?);
     }
     Ok(())
 }

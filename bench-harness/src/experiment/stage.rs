@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use super::memory::{self, Memory};
 use super::{Arm, verify};
 use crate::Error;
 use crate::load::{Load, LoadOrder, OPEN_HANDSHAKE_SLOTS, Window};
-use crate::path::{Ground, Hops, TlsEnds};
+use crate::measure::Watched;
+use crate::path::{Ground, Hops, Tells, TlsEnds};
 use crate::pki::Pki;
 use crate::report::{LoadPoint, MeasuredWindow};
 use crate::role::Role;
@@ -21,6 +23,12 @@ const SERVER: &str = "server";
 /// Handshakes a second that a client's CPU can't exceed: 50 us each.
 const FASTEST_CLIENT: f64 = 20_000.0;
 
+/// How long a proxy's account of connections that have ended may lag behind their end.
+const LAG: Duration = Duration::from_secs(3);
+
+/// How often it is asked meanwhile.
+const ASKING: Duration = Duration::from_millis(20);
+
 /// A running arm.
 pub(super) struct Stage {
     workload: Workload,
@@ -32,6 +40,10 @@ pub(super) struct Stage {
     identities: Identities,
     /// Handshakes a second that the client can't exceed.
     fastest: f64,
+    /// Connections of the workload that stay open.
+    kept: u64,
+    /// Connections that proxies have told of, where they do so when it suits them.
+    told: u64,
 }
 
 impl Stage {
@@ -80,6 +92,8 @@ impl Stage {
             expected: verify::Expected::new(&settings.tls, settings.identities, pki, mix),
             identities: settings.identities,
             fastest: FASTEST_CLIENT * settings.client_cpus.len() as f64,
+            kept: 0,
+            told: 0,
         })
     }
 
@@ -106,7 +120,9 @@ impl Stage {
         // A resumed handshake takes a ticket out and brings new ones only at its end, so there must
         // be one for every handshake that may be in flight.
         let in_flight = settings.concurrency.max(OPEN_HANDSHAKE_SLOTS);
-        let handshakes = in_flight.div_ceil(settings.tls.tickets.max(1)) + 1;
+        // A proxy resumes as soon as it can: each handshake then brings one more than it takes.
+        let gain = if ends.tells == Tells::OwnEnds { settings.tls.tickets.max(1) } else { 1 };
+        let handshakes = in_flight.div_ceil(gain) + 1;
         let callers = match self.identities {
             Identities::Drawn { count, .. } => count,
             Identities::Fresh => 0,
@@ -115,7 +131,7 @@ impl Stage {
         self.role(ends.client)?.set_priming(true).await?;
         self.generator.prime(handshakes as u64).await?;
         self.role(ends.client)?.set_priming(false).await?;
-        self.observe().await.map(drop)
+        self.observe(handshakes as u64).await.map(drop)
     }
 
     /// Measures one window and checks every connection made in it.
@@ -126,11 +142,17 @@ impl Stage {
         order: LoadOrder,
     ) -> Result<MeasuredWindow, Error> {
         self.supply(connections_of(self.workload, &order, self.fastest)).await?;
+        let slots = order.slots as u64;
         let window = match self.generator.load(&order).await {
             Ok(window) => window,
             Err(error) => return Err(self.cause(error).await),
         };
-        let (client_end, server_end) = self.observe().await?;
+        let is_handshake = matches!(self.workload, Workload::Handshake(_));
+        let ended = if is_handshake { window.load_operations } else { 0 };
+        let (client_end, server_end) = self.observe(ended).await?;
+        if !is_handshake {
+            self.kept = self.kept.max(slots);
+        }
         let mut problems = self.expected.check(&window.failures, &client_end, &server_end);
         problems.extend(self.unbelievable(&window, &client_end));
         Ok(MeasuredWindow { round, point, window, client_end, server_end, problems })
@@ -142,13 +164,14 @@ impl Stage {
         connections: usize,
     ) -> Result<(Memory, Vec<String>), Error> {
         self.supply(connections as u64).await?;
-        let before = memory::Reading::take(self.pids())?;
+        let before = memory::Reading::take(self.all())?;
         self.generator.hold(connections).await?;
-        let after = memory::Reading::take(self.pids())?;
-        let (client_end, server_end) = self.observe().await?;
+        self.kept = connections as u64;
+        let after = memory::Reading::take(self.all())?;
+        let (client_end, server_end) = self.observe(0).await?;
         let mut problems = self.expected.check(&BTreeMap::new(), &client_end, &server_end);
         let seen = client_end.total();
-        if self.ends.is_some() && seen != connections as u64 {
+        if self.tells_at_once() && seen != connections as u64 {
             problems.push(format!("{seen} handshakes seen for {connections} idle connections"));
         }
         Ok((before.to(&after, connections), problems))
@@ -183,7 +206,8 @@ impl Stage {
             ));
         }
         let (made, seen) = (window.load_operations, client_end.total());
-        let each_has_one = matches!(self.workload, Workload::Handshake(_)) && self.ends.is_some();
+        let told = self.ends.is_some_and(|ends| ends.tells != Tells::Nothing);
+        let each_has_one = matches!(self.workload, Workload::Handshake(_)) && told;
         if each_has_one && window.failures.is_empty() && made != seen {
             problems.push(format!("{made} operations completed but {seen} handshakes were seen"));
         }
@@ -200,19 +224,59 @@ impl Stage {
         error
     }
 
-    /// Ends all processes and waits until they are gone.
-    pub(super) async fn stop(self) {
+    /// Ends all processes and waits until they are gone. Returns what is wrong with the connections
+    /// that stayed open till now, where only their end tells of them.
+    pub(super) async fn finish(mut self) -> Result<Vec<String>, Error> {
         self.generator.stop().await;
-        self.server.stop().await;
-        for role in self.hops.roles {
+        let mut problems = Vec::new();
+        let told_late = self.ends.is_some_and(|ends| ends.tells == Tells::ServerEndAtClose);
+        if told_late && self.kept > 0 {
+            let missing = self.kept.saturating_sub(self.told);
+            let (client_end, server_end) = self.observe(missing).await?;
+            problems = self.expected.check(&BTreeMap::new(), &client_end, &server_end);
+            if self.told < self.kept {
+                problems.push(format!(
+                    "{} connections stayed open to the end, and the proxy told of {}",
+                    self.kept, self.told
+                ));
+            }
+        }
+        for role in [&mut self.server].into_iter().chain(&mut self.hops.roles) {
             role.stop().await;
+        }
+        Ok(problems)
+    }
+
+    /// What the two ends of TLS saw since the last time; nothing on a path without TLS. Where only the
+    /// end of a connection tells of it, `ended` of them are waited for.
+    async fn observe(&mut self, ended: u64) -> Result<(Observations, Observations), Error> {
+        let Some(ends) = self.ends else { return Ok(Default::default()) };
+        match ends.tells {
+            Tells::Nothing => Ok(Default::default()),
+            Tells::OwnEnds | Tells::BothEnds => {
+                let client_end = self.role(ends.client)?.observe().await?;
+                Ok((client_end, self.role(ends.server)?.observe().await?))
+            }
+            Tells::ServerEnd => {
+                let server_end = self.role(ends.server)?.observe().await?;
+                Ok((self.expected.of_client(&server_end), server_end))
+            }
+            Tells::ServerEndAtClose => {
+                let deadline = Instant::now() + LAG;
+                let mut server_end = self.role(ends.server)?.observe().await?;
+                while server_end.total() < ended && Instant::now() < deadline {
+                    tokio::time::sleep(ASKING).await;
+                    server_end.add(self.role(ends.server)?.observe().await?);
+                }
+                self.told += server_end.total();
+                Ok((self.expected.of_client(&server_end), server_end))
+            }
         }
     }
 
-    /// What the two ends of TLS saw since the last time; nothing on a path without TLS.
-    async fn observe(&mut self) -> Result<(Observations, Observations), Error> {
-        let Some(ends) = self.ends else { return Ok(Default::default()) };
-        Ok((self.role(ends.client)?.observe().await?, self.role(ends.server)?.observe().await?))
+    fn tells_at_once(&self) -> bool {
+        self.ends
+            .is_some_and(|ends| !matches!(ends.tells, Tells::Nothing | Tells::ServerEndAtClose))
     }
 
     fn role(&mut self, name: &str) -> Result<&mut Role, Error> {
@@ -225,10 +289,10 @@ impl Stage {
         })
     }
 
-    fn pids(&self) -> BTreeMap<String, i32> {
-        let mut pids = watched(&self.server, &self.hops);
-        pids.insert(self.generator.name().to_owned(), self.generator.pid());
-        pids
+    fn all(&self) -> BTreeMap<String, Watched> {
+        let mut all = watched(&self.server, &self.hops);
+        all.insert(self.generator.name().to_owned(), self.generator.watched());
+        all
     }
 }
 
@@ -245,9 +309,9 @@ fn connections_of(workload: Workload, order: &LoadOrder, fastest: f64) -> u64 {
     in_flight + (rate * order.length().as_secs_f64() * 1.25).ceil() as u64
 }
 
-fn watched(server: &Role, hops: &Hops) -> BTreeMap<String, i32> {
+fn watched(server: &Role, hops: &Hops) -> BTreeMap<String, Watched> {
     std::iter::once(server)
         .chain(&hops.roles)
-        .map(|role| (role.name().to_owned(), role.pid()))
+        .map(|role| (role.name().to_owned(), role.watched()))
         .collect()
 }

@@ -35,6 +35,11 @@ impl Expected {
         }
     }
 
+    /// What the client's end must have seen, where it tells nothing and the server's end saw this.
+    pub(super) fn of_client(&self, server: &Observations) -> Observations {
+        server.from_the_other_end(&self.server_id, self.mix == HandshakeMix::Resumed)
+    }
+
     /// Everything that is not as it should be, in words; empty when all is well.
     pub(super) fn check(
         &self,

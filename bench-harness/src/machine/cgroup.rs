@@ -113,7 +113,7 @@ fn holds_cpu(mount: &MountInfo, unified: bool) -> bool {
 ///
 /// In a container without a cgroup namespace the group's path starts at the host's root, but the
 /// mount shows only the container's part, whose path is the mount's root.
-fn folders(mount: &MountInfo, group: &Path) -> Vec<PathBuf> {
+pub(super) fn folders(mount: &MountInfo, group: &Path) -> Vec<PathBuf> {
     let below = group
         .strip_prefix(&mount.root)
         .or_else(|_| group.strip_prefix("/"))

@@ -6,6 +6,7 @@
 mod cgroup;
 pub mod doctor;
 mod error;
+pub(crate) mod group;
 pub mod instance;
 mod kernel;
 mod ports;

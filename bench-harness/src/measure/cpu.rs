@@ -1,7 +1,8 @@
 //! CPU time: each role's own, to the nanosecond, and that of the CPUs under test, to the tick.
 //!
 //! A role's time is its process CPU clock (`clock_getcpuclockid(3)`), which counts all threads,
-//! exited ones included, from the scheduler's own accounting. It leaves out work that the kernel
+//! exited ones included, from the scheduler's own accounting; a proxy that is not ours is counted by
+//! control group ([`super::Watched`]). It leaves out work that the kernel
 //! does in nobody's name; the busy time of the CPUs has that, but only in ticks. Both are kept, and
 //! the residual between them is shown, so that nothing can hide in it. Whether soft interrupts, where
 //! TCP does its input, count for the process that they interrupt or for nobody is decided when the
@@ -11,33 +12,30 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
-use nix::unistd::Pid;
+use nix::time::{ClockId, clock_gettime};
 use procfs::{CpuTime, CurrentSI, KernelStats};
 
+use super::Watched;
 use crate::Error;
 use crate::machine::{Root, Throttling};
 
 /// The processes and CPUs whose times are read together.
 pub struct CpuWatch {
-    roles: Vec<(String, ClockId)>,
+    roles: BTreeMap<String, Watched>,
     cpus: Vec<usize>,
     throttling: Throttling,
 }
 
 impl CpuWatch {
-    /// Watches the processes `roles`, by role name, and `cpus`; all CPUs if there are none in it.
+    /// Watches `roles`, by role name, and `cpus`; all CPUs if there are none in it.
     ///
     /// # Errors
-    /// When one of the processes does not exist.
-    pub fn new(roles: &BTreeMap<String, i32>, cpus: &[usize]) -> Result<Self, Error> {
-        let clocks = roles.iter().map(|(role, pid)| {
-            let clock = clock_getcpuclockid(Pid::from_raw(*pid));
-            clock.map(|clock| (role.clone(), clock)).map_err(|errno| gone(role, errno))
-        });
+    /// When one of them does not exist, or `/proc/stat` can't be read.
+    pub fn new(roles: &BTreeMap<String, Watched>, cpus: &[usize]) -> Result<Self, Error> {
         // The roles are in the group of whoever watches them, as children of one command.
         let throttling = Throttling::watch(Root::host());
-        Ok(Self { roles: clocks.collect::<Result<_, _>>()?, cpus: cpus.to_vec(), throttling })
+        let watch = Self { roles: roles.clone(), cpus: cpus.to_vec(), throttling };
+        watch.read().map(|_| watch)
     }
 
     /// Reads all clocks.
@@ -45,9 +43,9 @@ impl CpuWatch {
     /// # Errors
     /// When a watched process has ended, or `/proc/stat` can't be read.
     pub fn read(&self) -> Result<Clocks, Error> {
-        let role_ns = self.roles.iter().map(|(role, clock)| {
-            let time = clock.now().map_err(|errno| gone(role, errno))?;
-            Ok((role.clone(), Duration::from(time).as_nanos() as u64))
+        let role_ns = self.roles.iter().map(|(role, watched)| {
+            let what = || Error::io(format!("reading the CPU time of the {role} process"));
+            Ok((role.clone(), watched.cpu_ns().map_err(what())?))
         });
         let role_ns = role_ns.collect::<Result<_, Error>>()?;
         let (machine_busy_ns, machine_steal_ns) = cpu_times(&self.cpus)?;
@@ -59,10 +57,6 @@ impl CpuWatch {
             throttled_periods: self.throttling.periods(),
         })
     }
-}
-
-fn gone(role: &str, errno: nix::Error) -> Error {
-    Error::io(format!("reading the CPU clock of the {role} process"))(errno.into())
 }
 
 /// Clock readings at one instant; only differences mean anything.
@@ -94,7 +88,8 @@ impl Clocks {
     /// What was used since `earlier`.
     pub fn since(&self, earlier: &Self) -> Used {
         let role_ns = self.role_ns.iter().map(|(role, ns)| {
-            (role.clone(), ns - earlier.role_ns.get(role).copied().unwrap_or_default())
+            let before = earlier.role_ns.get(role).copied().unwrap_or_default();
+            (role.clone(), ns.saturating_sub(before))
         });
         Used {
             role_ns: role_ns.collect(),
@@ -163,7 +158,9 @@ mod tests {
     #[test]
     fn a_busy_process_is_charged_and_a_sleeping_one_is_not() {
         let own = i32::try_from(std::process::id()).unwrap();
-        let watch = CpuWatch::new(&BTreeMap::from([("self".to_owned(), own)]), &[]).unwrap();
+        let watch =
+            CpuWatch::new(&BTreeMap::from([("self".to_owned(), Watched::Process(own))]), &[])
+                .unwrap();
         let before = watch.read().unwrap();
         let begun = thread_time();
         while thread_time() - begun < Duration::from_millis(20) {}
@@ -174,7 +171,10 @@ mod tests {
     #[test]
     fn a_process_that_does_not_exist_is_named() {
         // Above PID_MAX_LIMIT, the largest pid that Linux hands out.
-        let watch = CpuWatch::new(&BTreeMap::from([("ghost".to_owned(), (1 << 22) + 1)]), &[]);
+        let watch = CpuWatch::new(
+            &BTreeMap::from([("ghost".to_owned(), Watched::Process((1 << 22) + 1))]),
+            &[],
+        );
         assert!(watch.err().unwrap().to_string().contains("ghost"));
     }
 }

@@ -1,15 +1,19 @@
 //! Data paths: what lies between the load generator and the server.
 //!
-//! A path is one file here and one line in [`ALL`]. It says whether this machine can run it, which
-//! of its ends speaks TLS, and starts the processes between client and server.
+//! A path is one file here and one line in [`all`]. It says whether this machine can run it, which
+//! of its ends speaks TLS, and starts the processes between client and server. Sidecars that are
+//! proxies of others are a family of their own ([`external`]).
 
+pub mod external;
 mod in_process;
 mod plaintext;
 mod sidecar;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,22 +21,69 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::pki::Pki;
 use crate::role::Role;
-use crate::settings::{HandshakeMix, ProviderName, Settings};
+use crate::settings::{HandshakeMix, ProviderName, Settings, Workload};
 use crate::tls::{Population, TlsEnd};
 
+/// The name of the role beside the client.
+const CLIENT_SIDECAR: &str = "client-sidecar";
+
+/// The name of the role beside the server.
+const SERVER_SIDECAR: &str = "server-sidecar";
+
+/// What paths need to be told by the user.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Envoy's program; by default one that `ci/setup` has installed, or on `PATH`.
+    pub envoy: Option<PathBuf>,
+    /// Files that describe further proxies.
+    pub described: Vec<PathBuf>,
+}
+
 /// Every path, in the order of the report.
-pub static ALL: &[&dyn Path] = &[&plaintext::Plaintext, &in_process::InProcess, &sidecar::Sidecar];
+///
+/// # Errors
+/// When a file of [`Options::described`] can't be read or is wrong, or names a path that there is.
+pub fn all(options: &Options) -> Result<Vec<Arc<dyn Path>>, Error> {
+    let mut all: Vec<Arc<dyn Path>> = vec![
+        Arc::new(plaintext::Plaintext),
+        Arc::new(in_process::InProcess),
+        Arc::new(sidecar::Sidecar),
+    ];
+    all.extend(external::known(options));
+    for file in &options.described {
+        let path = external::described(file)?;
+        if all.iter().any(|known| known.name() == path.name()) {
+            return Err(Error::Usage(format!(
+                "{}: there is a path `{}` already; choose another name",
+                file.display(),
+                path.name()
+            )));
+        }
+        all.push(path);
+    }
+    Ok(all)
+}
 
 /// A way for requests to get from the client to the server.
-pub trait Path: Sync {
+pub trait Path: Send + Sync {
     /// The name on the command line and in results.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
-    /// Whether it can run on this machine.
-    fn availability(&self) -> Availability;
+    /// Whether this machine can run it, as `settings` ask and with this workload.
+    fn availability(&self, settings: &Settings, workload: Workload) -> Availability;
+
+    /// The program that it starts and its version, if it is not this program.
+    fn program(&self) -> Option<String> {
+        None
+    }
 
     /// The roles that hold the two ends of the TLS connection, if there is one.
     fn tls_ends(&self) -> Option<TlsEnds>;
+
+    /// Whether the provider under test does its cryptography.
+    fn takes_provider(&self) -> bool {
+        self.tls_ends().is_some_and(|ends| ends.tells == Tells::OwnEnds)
+    }
 
     /// Starts the hops between client and server, and tells where the client connects to.
     fn start<'a>(&'a self, ground: &'a Ground<'a>, server: SocketAddr) -> Starting<'a>;
@@ -63,6 +114,21 @@ impl Availability {
     }
 }
 
+/// What the ends of TLS tell of their handshakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tells {
+    /// Everything, as each one is made: both are this program.
+    OwnEnds,
+    /// Both ends of others count each as it is made.
+    BothEnds,
+    /// The accepting end counts each as it is made.
+    ServerEnd,
+    /// The accepting end tells of each once its connection has ended.
+    ServerEndAtClose,
+    /// Nothing.
+    Nothing,
+}
+
 /// Names of the roles that originate and terminate TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TlsEnds {
@@ -70,6 +136,8 @@ pub struct TlsEnds {
     pub client: &'static str,
     /// The role that accepts it.
     pub server: &'static str,
+    /// How what they negotiate is known.
+    pub tells: Tells,
 }
 
 impl TlsEnds {
@@ -142,14 +210,14 @@ pub struct Hops {
     pub entry: SocketAddr,
 }
 
-/// The path of this name.
+/// The path of this name among `all`.
 ///
 /// # Errors
 /// An unknown name; the message lists the known ones.
-pub fn named(name: &str) -> Result<&'static dyn Path, Error> {
-    ALL.iter().copied().find(|path| path.name() == name).ok_or_else(|| Error::UnknownName {
+pub fn named(all: &[Arc<dyn Path>], name: &str) -> Result<Arc<dyn Path>, Error> {
+    all.iter().find(|path| path.name() == name).cloned().ok_or_else(|| Error::UnknownName {
         what: "path",
         name: name.to_owned(),
-        known: ALL.iter().map(|path| path.name()).collect::<Vec<_>>().join(", "),
+        known: all.iter().map(|path| path.name()).collect::<Vec<_>>().join(", "),
     })
 }

@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 
 use super::{Availability, Ground, Hops, Path, Starting, TlsEnds};
+use crate::settings::{Settings, Workload};
 
 /// The baseline.
 pub(super) struct Plaintext;
 
 impl Path for Plaintext {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "plaintext"
     }
 
-    fn availability(&self) -> Availability {
+    fn availability(&self, _: &Settings, _: Workload) -> Availability {
         Availability::Available
     }
 

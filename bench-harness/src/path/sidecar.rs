@@ -5,27 +5,27 @@
 
 use std::net::SocketAddr;
 
-use super::{Availability, Ground, Hops, Path, Starting, TlsEnds};
+use super::{
+    Availability, CLIENT_SIDECAR, Ground, Hops, Path, SERVER_SIDECAR, Starting, Tells, TlsEnds,
+};
 use crate::role::Role;
 use crate::role::protocol::{ProxySide, ProxySpec, RoleSpec};
-
-const CLIENT: &str = "client-sidecar";
-const SERVER: &str = "server-sidecar";
+use crate::settings::{Settings, Workload};
 
 /// TLS in a proxy on each side.
 pub(super) struct Sidecar;
 
 impl Path for Sidecar {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "sidecar"
     }
 
-    fn availability(&self) -> Availability {
+    fn availability(&self, _: &Settings, _: Workload) -> Availability {
         Availability::Available
     }
 
     fn tls_ends(&self) -> Option<TlsEnds> {
-        Some(TlsEnds { client: CLIENT, server: SERVER })
+        Some(TlsEnds { client: CLIENT_SIDECAR, server: SERVER_SIDECAR, tells: Tells::OwnEnds })
     }
 
     fn start<'a>(&'a self, ground: &'a Ground<'a>, server: SocketAddr) -> Starting<'a> {
@@ -36,14 +36,14 @@ impl Path for Sidecar {
                 side: ProxySide::Terminate,
                 tls: ground.server_end(),
             };
-            let terminating = Role::start(SERVER, &RoleSpec::Proxy(terminating)).await?;
+            let terminating = Role::start(SERVER_SIDECAR, &RoleSpec::Proxy(terminating)).await?;
             let originating = ProxySpec {
                 cpus: ground.settings.client_cpus.clone(),
                 upstream: terminating.address()?,
                 side: ProxySide::Originate(ground.mix),
                 tls: ground.client_end(),
             };
-            let originating = Role::start(CLIENT, &RoleSpec::Proxy(originating)).await?;
+            let originating = Role::start(CLIENT_SIDECAR, &RoleSpec::Proxy(originating)).await?;
             let entry = originating.address()?;
             Ok(Hops { roles: vec![originating, terminating], entry })
         })

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{ArmResult, Figures, LoadPoint, RunResult, table};
-use crate::settings::ProviderName;
+use crate::path::Availability;
+use crate::settings::{ProviderName, Workload};
 
 /// Share of CPU time above which what else happened on the machine is told.
 const DISTURBED: f64 = 0.02;
@@ -20,6 +21,7 @@ pub(super) fn render(result: &RunResult) -> String {
     let mut lines = Vec::new();
     lines.extend(build(result));
     lines.extend(placement(result));
+    lines.extend(programs(result));
     lines.extend(interrupts(result));
     lines.extend(chain_caches(result));
     lines.extend(disturbances(result));
@@ -47,6 +49,42 @@ fn placement(result: &RunResult) -> Option<String> {
         "warning: client and server share CPUs; compare CPU time an operation, not rates or latency"
             .to_owned()
     })
+}
+
+/// What the sidecars are that are not this program, what could not run, and how handshakes are known
+/// where this program has neither end.
+fn programs(result: &RunResult) -> Vec<String> {
+    let mut lines = BTreeSet::new();
+    for arm in &result.arms {
+        if let Availability::Unavailable { reason, fix } = &arm.availability {
+            lines.insert(format!("unavailable: {}: {reason}; {fix}", arm.label()));
+        } else if let Some(program) = &arm.program {
+            lines.insert(format!("note: {} is {program}", arm.path));
+            lines.extend(known_how(arm));
+        }
+    }
+    lines.into_iter().collect()
+}
+
+fn known_how(arm: &ArmResult) -> Option<String> {
+    let ends = || arm.windows.iter().flat_map(|window| [&window.client_end, &window.server_end]);
+    let implied: BTreeSet<&str> = ends().flat_map(|end| &end.implied).map(String::as_str).collect();
+    if matches!(arm.workload, Workload::Handshake(_)) && ends().all(|end| end.total() == 0) {
+        return Some(format!(
+            "warning: {} tells nothing of its handshakes, so nobody checked them",
+            arm.path
+        ));
+    }
+    let told = implied.iter().filter(|what| **what != "other end");
+    let follows: Vec<&str> = told.copied().collect();
+    let mut line = format!("note: {}: handshakes are as its counters tell", arm.path);
+    if implied.contains("other end") {
+        line.push_str(", at the accepting end");
+    }
+    if !follows.is_empty() {
+        line.push_str(&format!("; {} by its configuration, which admits one", follows.join(", ")));
+    }
+    arm.windows.iter().any(|window| window.server_end.total() > 0).then_some(line)
 }
 
 /// Loopback TCP does its input in soft interrupts of the sender; who is charged is the kernel's choice.
@@ -140,9 +178,12 @@ fn verified(result: &RunResult) -> Option<String> {
         (full + end.of_kind("Full"), resumed + end.of_kind("Resumed"))
     });
     (full + resumed > 0).then(|| {
+        // Where proxies have the ends, how is in a note on each.
+        let proxies = result.arms.iter().any(|arm| arm.program.is_some());
+        let ends = if proxies { "" } else { " at both ends" };
         format!(
-            "handshakes verified at both ends: {full} full, {resumed} resumed, all of the declared \
-             kind, suite, group and peer identity"
+            "handshakes verified{ends}: {full} full, {resumed} resumed, all of the declared kind, \
+             suite, group and peer identity"
         )
     })
 }

@@ -98,6 +98,11 @@ impl RunResult {
         self.arms.iter().any(|arm| !arm.windows.is_empty() || arm.memory.is_some())
     }
 
+    /// Whether no path that was asked for could run.
+    pub fn nothing_available(&self) -> bool {
+        !self.arms.is_empty() && self.arms.iter().all(|arm| !arm.availability.is_available())
+    }
+
     /// Everything that makes the run invalid, with the arm it happened in.
     pub fn problems(&self) -> Vec<String> {
         let of_arm = |arm: &ArmResult| {
@@ -120,6 +125,9 @@ pub struct ArmResult {
     pub workload: Workload,
     /// Whether the path could run here.
     pub availability: Availability,
+    /// The program of the sidecars and its version, where it is not this one.
+    #[serde(default)]
+    pub program: Option<String>,
     /// Operations a second that the generator could make against a peer that costs nothing.
     pub generator_ceiling: Option<f64>,
     /// The saturation rate over the rounds, in operations a second.
@@ -146,7 +154,8 @@ impl ArmResult {
             path: arm.path.name().to_owned(),
             provider: arm.provider,
             workload: arm.workload,
-            availability: arm.path.availability(),
+            availability: arm.path.availability(settings, arm.workload),
+            program: arm.path.program(),
             generator_ceiling: None,
             saturation: None,
             memory: None,

@@ -66,9 +66,7 @@ fn capacity(result: &RunResult) -> Section {
     for arm in result.arms.iter().filter(|arm| arm.workload != Workload::Idle) {
         let mut row = names(arm);
         match &arm.availability {
-            Availability::Unavailable { reason, fix } => {
-                row.push(format!("unavailable: {reason}; {fix}"));
-            }
+            Availability::Unavailable { reason, .. } => row.push(format!("unavailable: {reason}")),
             Availability::Available => row.extend(capacity_cells(&Figures::of(result, arm, point))),
         }
         table.add_row(row);

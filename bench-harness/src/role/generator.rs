@@ -14,7 +14,7 @@ use crate::load::sink::{self, Memory};
 use crate::load::transport::Tcp;
 use crate::load::worker::Worker;
 use crate::load::{Client, measure};
-use crate::measure::CpuWatch;
+use crate::measure::{CpuWatch, Watched};
 use crate::sources::Sources;
 use crate::tls::{Acceptor, Dialer};
 
@@ -25,7 +25,7 @@ pub const NAME: &str = "generator";
 pub(super) fn run(spec: GeneratorSpec, control: &mut Control) -> Result<(), Error> {
     pin_to(&spec.cpus)?;
     let generator = Generator::new(spec)?;
-    control.send(&Reply::Ready { address: None })?;
+    control.send(&Reply::Ready { address: None, watched: None })?;
     while let Some(command) = control.read::<Command>()? {
         let reply = generator
             .carry_out(command)
@@ -54,8 +54,9 @@ impl Generator {
                 Worker::start(move || client(&spec, transport, dialer))
             })
             .collect::<Result<_, _>>()?;
-        let mut watched: BTreeMap<String, i32> = spec.watch.clone();
-        watched.insert(NAME.to_owned(), nix::unistd::getpid().as_raw());
+        let mut watched: BTreeMap<String, Watched> = spec.watch.clone();
+        let own = nix::unistd::getpid().as_raw();
+        watched.insert(NAME.to_owned(), Watched::Process(own));
         let watch = CpuWatch::new(&watched, &spec.watch_cpus)?;
         Ok(Self { watch, spec, dialer, workers, sources })
     }

@@ -1,4 +1,5 @@
-//! Role processes: server, sidecar proxy and load generator, each a child of the command.
+//! Role processes: server, sidecar proxy and load generator, each a child of the command. A proxy that
+//! is not ours has a supervisor for its role ([`external`]).
 //!
 //! A role is this same program started as `mtls-bench role`. It reads its specification as the
 //! first JSON line of its standard input and one command a line after it, and answers each with one
@@ -7,6 +8,7 @@
 //! each role its own.
 
 mod cores;
+pub mod external;
 pub mod generator;
 mod process;
 pub mod protocol;
@@ -48,11 +50,15 @@ pub fn main() -> Result<(), Error> {
 }
 
 fn start(spec: RoleSpec, control: &mut Control) -> Result<(), Error> {
-    // Should the parent be killed while this role is busy and not reading.
-    set_pdeathsig(Signal::SIGKILL)
-        .map_err(|errno| Error::io("tying a role to its parent")(errno.into()))?;
     raise_open_files()?;
+    // Should the parent be killed while this role is busy and not reading. A supervisor is never busy,
+    // and must live on for a moment to end its proxy.
+    if !matches!(spec, RoleSpec::External(_)) {
+        set_pdeathsig(Signal::SIGKILL)
+            .map_err(|errno| Error::io("tying a role to its parent")(errno.into()))?;
+    }
     match spec {
+        RoleSpec::External(spec) => external::run(&spec, control),
         RoleSpec::Server(spec) => server::run(spec, control),
         RoleSpec::Proxy(spec) => proxy::run(spec, control),
         RoleSpec::Generator(spec) => generator::run(*spec, control),

@@ -13,10 +13,17 @@ use tokio::time::timeout;
 use super::protocol::{Command, Reply, RoleSpec};
 use crate::Error;
 use crate::load::{LoadOrder, Window};
+use crate::measure::Watched;
 use crate::tls::Observations;
 
 /// How long a role may take to answer, beyond the time that its task takes by design.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a supervisor may take to end its proxy.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// How long a role's end is waited for where another failure points to it.
+const LAST_MOMENTS: Duration = Duration::from_millis(500);
 
 /// How long a role may take for each certificate that it issues: RSA keys take this long to find.
 const ISSUING: Duration = Duration::from_millis(250);
@@ -24,14 +31,18 @@ const ISSUING: Duration = Duration::from_millis(250);
 /// Lines of standard error kept for the error message.
 const LAST_WORDS: usize = 3;
 
-/// A running role process; killed when dropped.
+/// A running role process; ended when dropped: a supervisor by the end of its standard input, since it
+/// has a proxy to end, any other by SIGKILL.
 pub struct Role {
     name: String,
     child: Child,
-    input: ChildStdin,
+    /// None once the role has been told to end.
+    input: Option<ChildStdin>,
     replies: Lines<BufReader<ChildStdout>>,
     last_words: Arc<Mutex<VecDeque<String>>>,
     pid: i32,
+    supervises: bool,
+    watched: Watched,
     address: Option<SocketAddr>,
 }
 
@@ -54,6 +65,7 @@ impl Role {
         name: &str,
         spec: &RoleSpec,
     ) -> Result<Self, Error> {
+        let supervises = matches!(spec, RoleSpec::External(_));
         let mut child = ProcessCommand::new(program)
             .arg("role")
             .stdin(Stdio::piped())
@@ -61,7 +73,7 @@ impl Role {
             .stderr(Stdio::piped())
             // A Ctrl-C at the terminal is for the command, which then ends its roles in order.
             .process_group(0)
-            .kill_on_drop(true)
+            .kill_on_drop(!supervises)
             .spawn()
             .map_err(Error::io(format!("starting the {name} process")))?;
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
@@ -76,15 +88,22 @@ impl Role {
         let mut role = Self {
             name: name.to_owned(),
             child,
-            input,
+            input: Some(input),
             replies: BufReader::new(output).lines(),
             last_words: keep_last_words(errors),
             pid,
+            supervises,
+            watched: Watched::Process(pid),
             address: None,
         };
         role.send(spec).await?;
         match role.reply(PATIENCE + ISSUING * spec.leaves_to_issue()).await? {
-            Reply::Ready { address } => role.address = address,
+            Reply::Ready { address, watched } => {
+                role.address = address;
+                if let Some(watched) = watched {
+                    role.watched = watched;
+                }
+            }
             other => return Err(role.unexpected(&other)),
         }
         Ok(role)
@@ -93,6 +112,11 @@ impl Role {
     /// The role's name in results and messages.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Of what the role's CPU time and memory are read.
+    pub fn watched(&self) -> Watched {
+        self.watched.clone()
     }
 
     /// The process id.
@@ -192,8 +216,11 @@ impl Role {
     async fn send<T: serde::Serialize>(&mut self, message: &T) -> Result<(), Error> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
-        let sent = self.input.write_all(&line).await;
-        if sent.is_err() { Err(self.died().await) } else { Ok(()) }
+        let sent = match &mut self.input {
+            Some(input) => input.write_all(&line).await.is_ok(),
+            None => false,
+        };
+        if sent { Ok(()) } else { Err(self.died().await) }
     }
 
     async fn reply(&mut self, patience: Duration) -> Result<Reply, Error> {
@@ -212,16 +239,22 @@ impl Role {
     }
 
     /// Ends the process and waits until it is gone.
-    pub async fn stop(mut self) {
+    pub async fn stop(&mut self) {
+        if self.supervises {
+            drop(self.input.take());
+            if timeout(ENDING, self.child.wait()).await.is_ok() {
+                return;
+            }
+        }
         // It may have ended by itself, which is just as well.
         let _ = self.child.kill().await;
     }
 
     /// The error that tells of this role's end, if it has ended.
     pub async fn ended(&mut self) -> Option<Error> {
-        match self.child.try_wait() {
-            Ok(None) => None,
-            Ok(Some(_)) | Err(_) => Some(self.died().await),
+        match timeout(LAST_MOMENTS, self.child.wait()).await {
+            Err(_) => None,
+            Ok(_) => Some(self.died().await),
         }
     }
 

@@ -6,8 +6,11 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::load::{LoadOrder, Window};
+use crate::measure::Watched;
 use crate::settings::{HandshakeMix, Identities, Workload};
 use crate::tls::{Observations, TlsEnd};
+
+use super::external::ExternalSpec;
 
 /// What a role is to be; the first line it reads.
 #[derive(Clone, Serialize, Deserialize)]
@@ -17,6 +20,8 @@ pub enum RoleSpec {
     Server(ServerSpec),
     /// Forwards between generator and server, with TLS on one of its sides.
     Proxy(ProxySpec),
+    /// Forwards by means of a proxy that is not ours.
+    External(Box<ExternalSpec>),
     /// Makes the load and times it.
     Generator(Box<GeneratorSpec>),
 }
@@ -25,7 +30,7 @@ impl RoleSpec {
     /// Client certificates that the role issues before it is ready.
     pub(super) fn leaves_to_issue(&self) -> u32 {
         let end = match self {
-            Self::Server(_) => None,
+            Self::Server(_) | Self::External(_) => None,
             Self::Proxy(proxy) => Some(&proxy.tls),
             Self::Generator(generator) => generator.tls.as_ref(),
         };
@@ -137,8 +142,8 @@ pub struct GeneratorSpec {
     pub request_bytes: usize,
     /// Bytes expected in a response body.
     pub response_bytes: usize,
-    /// Processes whose CPU time is read at the edges of every window, by role name.
-    pub watch: BTreeMap<String, i32>,
+    /// Whose CPU time is read at the edges of every window, by role name.
+    pub watch: BTreeMap<String, Watched>,
     /// CPUs of both nodes, whose busy time is read with it.
     pub watch_cpus: Vec<usize>,
 }
@@ -184,6 +189,8 @@ pub enum Reply {
     Ready {
         /// Address to connect to.
         address: Option<SocketAddr>,
+        /// Of what its CPU time is to be read; of its own process if it does not say.
+        watched: Option<Watched>,
     },
     /// What was seen.
     Observed(Observations),

@@ -32,7 +32,7 @@ pub(super) fn run(spec: ProxySpec, control: &mut Control) -> Result<(), Error> {
             let _ = proxy.forward(tcp).await;
         }
     })?;
-    control.send(&Reply::Ready { address: Some(address) })?;
+    control.send(&Reply::Ready { address: Some(address), watched: None })?;
     control.serve(observer.as_ref(), Some(&end.dialer))
 }
 

@@ -22,6 +22,6 @@ pub(super) fn run(spec: ServerSpec, control: &mut Control) -> Result<(), Error> 
             }
         }
     })?;
-    control.send(&Reply::Ready { address: Some(address) })?;
+    control.send(&Reply::Ready { address: Some(address), watched: None })?;
     control.serve(observer.as_ref(), None)
 }

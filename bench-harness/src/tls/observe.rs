@@ -57,6 +57,11 @@ pub struct Observations {
     /// What this end's chain cache did; none if it has no such cache and verified every chain.
     #[serde(default)]
     pub chain_cache: Option<ChainCacheUse>,
+    /// What of the outcomes was not looked at but follows from the configuration of a proxy, which
+    /// admits nothing else: `protocol`, `suite`, `group`, `peer`; or `other end`, if this end tells
+    /// nothing and all is what the other end of the same connections saw.
+    #[serde(default)]
+    pub implied: Vec<String>,
 }
 
 /// What a chain cache did, counted in chains: one a full handshake, none a resumed one.
@@ -81,6 +86,40 @@ impl ChainCacheUse {
 }
 
 impl Observations {
+    /// Adds what was seen later.
+    pub fn add(&mut self, later: Self) {
+        for seen in later.handshakes {
+            match self.handshakes.iter_mut().find(|known| known.negotiated == seen.negotiated) {
+                Some(known) => known.count += seen.count,
+                None => self.handshakes.push(seen),
+            }
+        }
+        for (why, count) in later.failures {
+            *self.failures.entry(why).or_default() += count;
+        }
+        self.meant_to_resume += later.meant_to_resume;
+        self.distinct_peers = self.distinct_peers.max(later.distinct_peers);
+        self.new_peers += later.new_peers;
+        self.chain_cache = self.chain_cache.or(later.chain_cache);
+        self.implied = later.implied;
+    }
+
+    /// What the connecting end must have seen of the handshakes that this accepting end saw: both ends
+    /// of a connection negotiate the same. `peer` is whom it accepts, `resumes` what it means to do.
+    pub fn from_the_other_end(&self, peer: &str, resumes: bool) -> Self {
+        let mirrored = self.handshakes.iter().map(|seen| HandshakeCount {
+            negotiated: Negotiated { peer: peer.to_owned(), ..seen.negotiated.clone() },
+            count: seen.count,
+        });
+        Self {
+            handshakes: mirrored.collect(),
+            meant_to_resume: if resumes { self.total() } else { 0 },
+            distinct_peers: u64::from(self.total() > 0),
+            implied: vec!["other end".to_owned()],
+            ..Self::default()
+        }
+    }
+
     /// Completed handshakes of all outcomes.
     pub fn total(&self) -> u64 {
         self.handshakes.iter().map(|seen| seen.count).sum()
@@ -194,6 +233,7 @@ impl Observer {
             distinct_peers: census.distinct,
             new_peers: census.new,
             chain_cache,
+            implied: Vec::new(),
         }
     }
 

@@ -16,7 +16,7 @@ mod kernel_module;
 mod kernel_tls;
 mod limits;
 mod ports;
-mod program;
+pub(crate) mod program;
 mod proxies;
 mod steal;
 mod tpm;

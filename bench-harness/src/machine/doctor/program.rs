@@ -41,17 +41,37 @@ fn finding_in(path: &OsStr, name: &str, version: Option<&[&str]>, fix: &str) -> 
     Finding::available(detail)
 }
 
+/// Folders of system programs, which are not on every user's `PATH`.
+const SYSTEM: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/// The first executable called `name` on `PATH`, or else among the system's programs.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    find(&env::var_os("PATH").unwrap_or_default(), name).or_else(|| {
+        SYSTEM.map(|folder| Path::new(folder).join(name)).into_iter().find(|f| is_executable(f))
+    })
+}
+
 /// The first executable called `name` in the folders of `path`.
 fn find(path: &OsStr, name: &str) -> Option<PathBuf> {
     env::split_paths(path).map(|folder| folder.join(name)).find(|file| is_executable(file))
 }
 
-fn is_executable(file: &Path) -> bool {
+/// Whether `file` is a program.
+pub(crate) fn is_executable(file: &Path) -> bool {
     file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
 /// The first line with anything on it that `file` prints, on standard output or else on error.
-fn first_line(file: &Path, arguments: &[&str], patience: Duration) -> Option<String> {
+pub(crate) fn first_line(file: &Path, arguments: &[&str], patience: Duration) -> Option<String> {
+    output(file, arguments, patience)?
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .map(str::to_owned)
+}
+
+/// The beginning of what `file` prints, on the first of its two streams that has anything.
+pub(crate) fn output(file: &Path, arguments: &[&str], patience: Duration) -> Option<String> {
     let deadline = Instant::now() + patience;
     let mut child = Command::new(file)
         .args(arguments)
@@ -65,15 +85,15 @@ fn first_line(file: &Path, arguments: &[&str], patience: Duration) -> Option<Str
         child.stderr.take().map(|stream| Box::new(stream) as _),
     ];
     let texts = streams.map(|stream| stream.map(start_reading));
-    let line = texts.into_iter().flatten().find_map(|text| {
+    let text = texts.into_iter().flatten().find_map(|text| {
         let left = deadline.saturating_duration_since(Instant::now());
         let text = text.recv_timeout(left).ok()?;
-        text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+        (!text.trim().is_empty()).then_some(text)
     });
     // It has most often ended by itself; either way there is nothing left to do about it.
     let _ = child.kill();
     let _ = child.wait();
-    line
+    text
 }
 
 /// Reads the beginning of `stream` on a thread of its own, since a program's children may hold the

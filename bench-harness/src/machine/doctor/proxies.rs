@@ -1,4 +1,5 @@
-//! Proxies that a sidecar path can be built from.
+//! Proxies that a sidecar path can be described for (`run --sidecar-command`); those that have a path
+//! already are examined with the paths.
 
 use super::program;
 use super::{Check, Finding, Host};
@@ -12,18 +13,7 @@ pub(super) struct Proxy {
 }
 
 /// The proxies looked for.
-pub(super) const ALL: [Proxy; 7] = [
-    Proxy {
-        program: "envoy",
-        version: Some(&["--version"]),
-        fix: "put a binary of github.com/envoyproxy/envoy/releases on PATH as `envoy`",
-    },
-    Proxy { program: "haproxy", version: Some(&["-v"]), fix: "apt install haproxy" },
-    Proxy {
-        program: "nginx",
-        version: Some(&["-v"]),
-        fix: "apt install nginx libnginx-mod-stream",
-    },
+pub(super) const ALL: [Proxy; 4] = [
     Proxy {
         program: "ztunnel",
         version: Some(&["version"]),
