@@ -14,8 +14,10 @@ use super::ends::{Ends, Keep, WAYS};
 /// Changes every ticket on its way in.
 struct Tampering {
     inner: Arc<dyn ProducesTickets>,
-    change: fn(&mut Vec<u8>),
+    change: Change,
 }
+
+type Change = fn(&mut Vec<u8>);
 
 impl ProducesTickets for Tampering {
     fn enabled(&self) -> bool {
@@ -46,7 +48,7 @@ impl fmt::Debug for Tampering {
 /// That each bit counts is a test of the sealing itself.
 #[test]
 fn a_ticket_that_was_changed() {
-    let changes: [(fn(&mut Vec<u8>), Refusal); 6] = [
+    let changes: [(Change, Refusal); 6] = [
         (|ticket| ticket[0] ^= 2, Refusal::Malformed),
         (|ticket| ticket[1] ^= 1, Refusal::Unknown),
         (|ticket| ticket[17] ^= 1, Refusal::Forged),
