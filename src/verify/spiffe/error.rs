@@ -1,5 +1,6 @@
 //! Which rule of SPIFFE a peer, or who configures this side, has broken.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::{CertificateError, OtherError};
@@ -9,7 +10,7 @@ use super::{SpiffeId, TrustDomain};
 /// What is wrong with an identity, a certificate or a bundle.
 ///
 /// In a handshake it arrives as `rustls::Error::InvalidCertificate` with [`CertificateError::Other`] around it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SpiffeError {
     /// A text is not a SPIFFE ID.
@@ -110,6 +111,13 @@ impl SpiffeError {
 impl From<SpiffeError> for rustls::Error {
     fn from(error: SpiffeError) -> Self {
         Self::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))
+    }
+}
+
+/// As it is displayed, for rustls shows errors that are not its own by `Debug` alone.
+impl fmt::Debug for SpiffeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
