@@ -65,6 +65,8 @@ mod peer;
 mod server;
 mod table;
 
+pub mod spiffe;
+
 pub use builder::CachingVerifierBuilder;
 pub use client::CachingClientVerifier;
 pub use metrics::CacheMetrics;

@@ -113,14 +113,14 @@ fn is_spiffe_id(uri: &str) -> bool {
 }
 
 /// What matters here of a certificate (RFC 5280, 4.1); the inner verifier has looked at the rest.
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     validity: Validity,
     /// With the explicit tag around them.
-    extensions: Option<AnyRef<'a>>,
+    pub(super) extensions: Option<AnyRef<'a>>,
 }
 
 impl<'a> Parts<'a> {
-    fn read(certificate: &'a [u8]) -> der::Result<Self> {
+    pub(super) fn read(certificate: &'a [u8]) -> der::Result<Self> {
         let mut reader = SliceReader::new(certificate)?;
         let parts = reader.sequence(|certificate| {
             let parts = certificate.sequence(Self::read_to_be_signed)?;
