@@ -65,7 +65,12 @@
 //!
 //! # Verifying peers
 //! [`verify`] wraps rustls's certificate verifiers, or any others, so that a peer's chain is verified
-//! once and not in every handshake. It works with every provider.
+//! once and not in every handshake; [`verify::spiffe`] has some for peers that are known by their SPIFFE ID. They
+//! work with every provider.
+//!
+//! # Resuming sessions
+//! [`resume`] judges every session before it resumes, as a full handshake would at that moment. With Graviola alone
+//! it has nothing to seal tickets with, and says so.
 //!
 //! # Cargo features
 //! - `aws-lc-rs` (default): the complete backend, and the default for every algorithm.
