@@ -279,3 +279,29 @@ impl fmt::Debug for Shared {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::CertificateDer;
+
+    use super::*;
+
+    fn session(version: ProtocolVersion, certificates: usize) -> Session<'static> {
+        let chain = vec![CertificateDer::from(&[1][..]); certificates];
+        Session { version, extended_master_secret: false, chain }
+    }
+
+    #[test]
+    fn a_session_without_a_chain_is_not_resumed() {
+        let session = session(ProtocolVersion::TLSv1_3, 0);
+        assert_eq!(session.is_eligible(), Err(Refusal::NoClientCertificate));
+    }
+
+    #[test]
+    fn tls_1_2_resumes_with_extended_master_secret_only() {
+        let mut session = session(ProtocolVersion::TLSv1_2, 1);
+        assert_eq!(session.is_eligible(), Err(Refusal::NoExtendedMasterSecret));
+        session.extended_master_secret = true;
+        assert_eq!(session.is_eligible(), Ok(()));
+    }
+}
