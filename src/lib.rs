@@ -113,8 +113,6 @@
 //! ```
 
 pub mod cpu;
-#[cfg(not(feature = "fips"))]
-pub mod multibuffer;
 pub mod plan;
 pub mod resume;
 pub mod verify;
@@ -138,6 +136,9 @@ mod parts;
 pub use error::Error;
 pub use offload::{Builder, Offload};
 use rustls::crypto::CryptoProvider;
+#[cfg(not(feature = "fips"))]
+#[doc(inline)]
+pub use rustls_offload_multibuffer as multibuffer;
 
 /// The provider for the CPU at hand, by the committed measurements: `Offload::new()?.provider()`.
 ///

@@ -23,12 +23,12 @@ mod verify;
 pub(crate) use operation::Operation;
 use rustls::crypto::CryptoProvider;
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Feature};
 use crate::multibuffer::Engine;
 
 /// `provider` with the parts that gain from lanes or tables on `cpu` put in front of its own.
 pub(crate) fn in_front_of(provider: CryptoProvider, cpu: &Cpu) -> CryptoProvider {
-    let engine = Engine::for_cpu(cpu);
+    let engine = eight_lanes(cpu);
     #[cfg(feature = "pool")]
     let provider = match engine {
         Some(engine) => with_lanes(provider, engine),
@@ -41,6 +41,19 @@ pub(crate) fn in_front_of(provider: CryptoProvider, cpu: &Cpu) -> CryptoProvider
         ),
         ..provider
     }
+}
+
+/// The eight-lane engine, if this CPU has it and no mask hides from `cpu` what it needs.
+fn eight_lanes(cpu: &Cpu) -> Option<Engine> {
+    const NEEDED: [Feature; 6] = [
+        Feature::Avx512f,
+        Feature::Avx512vl,
+        Feature::Avx512dq,
+        Feature::Avx512bw,
+        Feature::Avx512ifma,
+        Feature::Bmi2,
+    ];
+    NEEDED.iter().all(|&feature| cpu.has(feature)).then(Engine::eight_lanes).flatten()
 }
 
 /// `provider` with the parts that are faster in company than alone.

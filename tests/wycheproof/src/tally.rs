@@ -1,11 +1,6 @@
 //! Counting what was checked, so that a test can't pass by checking nothing.
 
-use rustls::crypto::CryptoProvider;
-use rustls_offload::Offload;
-use rustls_offload::cpu::Cpu;
-use rustls_offload::plan::{Algorithm, Backend};
-
-/// The checks of one algorithm on one backend.
+/// The checks of one algorithm on one implementation.
 pub(crate) struct Tally {
     what: String,
     checks: usize,
@@ -34,28 +29,4 @@ impl Tally {
             self.checks
         );
     }
-}
-
-/// For each backend that can serve `algorithm` here: a provider in which it does, and a tally.
-///
-/// None only where that is known and said: two algorithms in the FIPS module, one in *ring*.
-pub(crate) fn implementations(algorithm: Algorithm) -> Vec<(Backend, CryptoProvider, Tally)> {
-    let candidates = algorithm.candidates(&Cpu::detect().unwrap());
-    if candidates.is_empty() {
-        let missing = match algorithm {
-            Algorithm::X25519 | Algorithm::ChaCha20Poly1305 => cfg!(feature = "fips"),
-            Algorithm::X25519MlKem768 => {
-                cfg!(not(any(feature = "aws-lc-rs", feature = "graviola")))
-            }
-            _ => false,
-        };
-        assert!(missing, "no implementation of {algorithm}");
-        println!("{algorithm}: no backend that is compiled in has it");
-    }
-    let providers = candidates.into_iter().map(|backend| {
-        let offload = Offload::builder().choose(algorithm, backend).build().unwrap();
-        assert_eq!(offload.plan().backend(algorithm), Some(backend));
-        (backend, offload.provider(), Tally::new(format!("{algorithm} on {backend}")))
-    });
-    providers.collect()
 }

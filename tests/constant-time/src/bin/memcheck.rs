@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 
 use constant_time::operations::{ALL, LEAKS, Operation, Secrets, classify, named};
 use crabgrind::valgrind::running_mode;
-use rustls_offload::multibuffer::Engine;
+use rustls_offload_multibuffer::Engine;
 use zeroize::Zeroizing;
 
 /// Valgrind's exit code if it reported something; the program itself has 0 and 2.
