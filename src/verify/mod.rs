@@ -65,6 +65,7 @@ mod peer;
 mod server;
 mod table;
 
+pub mod policy;
 pub mod spiffe;
 
 pub use builder::CachingVerifierBuilder;

@@ -6,4 +6,5 @@
 mod common;
 
 mod domain;
+mod policy;
 mod spiffe;
