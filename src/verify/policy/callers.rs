@@ -103,7 +103,7 @@ impl Callers {
     /// # use rustls_offload::verify::spiffe::SpiffeId;
     /// # async fn serve(callers: Arc<Callers>, id: SpiffeId, requests: impl Future<Output = ()>) -> Result<(), NotAllowed> {
     /// let (tell, told) = tokio::sync::oneshot::channel::<()>();
-    /// let _admission = callers.admit(&id, move || drop(tell.send(())))?;
+    /// let _admission = callers.admit(&id, move || _ = tell.send(()))?;
     /// tokio::select! {
     ///     () = requests => {}
     ///     _ = told => {} // dropping the stream closes it
