@@ -60,8 +60,10 @@
 //! [`SessionStore`] keeps sessions in this process, bounded in bytes, and gives each out once.
 //!
 //! With TLS 1.2, sessions without extended master secret (RFC 7627) are neither made nor taken, and
-//! the store is not used, because rustls would give out its sessions more than once. Early data
-//! (0-RTT) is off in either version.
+//! the store is not used, because rustls would give out its sessions more than once.
+//!
+//! Early data (0-RTT) is off, unless a [store](ServerResumptionBuilder::store_and_early_data) is used and the caller
+//! [accepts replays](EarlyData). Sessions are judged before their early data is read.
 //!
 //! # What a ticket is sealed with
 //! AES-256-GCM under a key and a nonce of its own: HKDF-Expand (RFC 5869) with SHA-256 of the ring's key, the
@@ -90,5 +92,5 @@ pub use error::Error;
 pub use judge::{ChainJudge, Judge};
 pub use keys::{KeyRing, Seed};
 pub use metrics::{Refusal, ResumptionMetrics};
-pub use server::{ServerResumption, ServerResumptionBuilder};
+pub use server::{EarlyData, ServerResumption, ServerResumptionBuilder};
 pub use store::SessionStore;

@@ -57,6 +57,24 @@ enum Keep {
     Store(Arc<SessionStore>),
 }
 
+/// That early data (0-RTT) is wanted, and what that means was considered.
+///
+/// Early data is not forward secret and **can be replayed** (RFC 8446, sections 2.3 and 8): an attacker who holds it
+/// back, or copies it to a replica with a store of its own, has the server act on it another time. Only requests
+/// that may be repeated are to be taken from it: an HTTP server answers others with 425 (RFC 8470).
+#[derive(Clone, Copy, Debug)]
+pub struct EarlyData {
+    bytes: u32,
+}
+
+impl EarlyData {
+    /// Up to so many bytes a connection. The application reads them from `ServerConnection::early_data`, apart from
+    /// what comes after the handshake.
+    pub fn i_accept_replays(bytes: u32) -> Self {
+        Self { bytes }
+    }
+}
+
 impl ServerResumption {
     /// Starts from `config`, whose own ticketer, session store and early data are put out of force, and which must
     /// require client certificates; a session without one is not resumed. `judge` is asked about each.
@@ -119,6 +137,31 @@ impl ServerResumptionBuilder {
     /// [`Error::Zero`] if the lineage is limited to less than a second.
     pub fn store(self, store: Arc<SessionStore>) -> Result<ServerResumption, Error> {
         self.build(Keep::Store(store))
+    }
+
+    /// As [`store`](Self::store), and takes early data (0-RTT) of sessions that resume. Tickets can't: they can be
+    /// offered to several replicas, or again, while a store gives out each session once.
+    ///
+    /// ```compile_fail
+    /// # use rustls_offload::resume::{EarlyData, ServerResumptionBuilder, KeyRing};
+    /// # fn f(builder: ServerResumptionBuilder, keys: std::sync::Arc<KeyRing>) {
+    /// builder.tickets_and_early_data(keys, EarlyData::i_accept_replays(16384));
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Zero`] if the lineage is limited to less than a second, or early data to nothing.
+    pub fn store_and_early_data(
+        self,
+        store: Arc<SessionStore>,
+        early_data: EarlyData,
+    ) -> Result<ServerResumption, Error> {
+        if early_data.bytes == 0 {
+            return Err(Error::Zero { what: "early data", least: "a byte" });
+        }
+        let mut resumption = self.store(store)?;
+        resumption.config.max_early_data_size = early_data.bytes;
+        Ok(resumption)
     }
 
     fn build(self, keep: Keep) -> Result<ServerResumption, Error> {

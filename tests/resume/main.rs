@@ -11,6 +11,7 @@ mod authority;
 mod common;
 
 mod client;
+mod early_data;
 mod ends;
 mod lineage;
 mod refused;
