@@ -113,6 +113,7 @@
 //! ```
 
 pub mod cpu;
+pub mod identity;
 pub mod plan;
 pub mod resume;
 pub mod verify;

@@ -83,7 +83,7 @@ impl VerifiedPeer {
 }
 
 /// The time in which all certificates of a chain are valid.
-fn validity(chain: Chain<'_>) -> der::Result<(UnixTime, UnixTime)> {
+pub(super) fn validity(chain: Chain<'_>) -> der::Result<(UnixTime, UnixTime)> {
     let unix = |time: Time| UnixTime::since_unix_epoch(time.to_unix_duration());
     let mut common = (UnixTime::since_unix_epoch(Duration::ZERO), unix(Time::INFINITY));
     for certificate in chain.certificates() {

@@ -47,6 +47,11 @@ impl Domain {
         TrustBundle::new(TrustDomain::new(self.name).unwrap(), [self.root.clone()])
     }
 
+    /// The authority's certificate.
+    pub(crate) fn authority(&self) -> &CertificateDer<'static> {
+        &self.root
+    }
+
     pub(crate) fn svid(&self, id: &str) -> Identity {
         self.issue(&[id], |_| ())
     }

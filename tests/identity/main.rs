@@ -6,5 +6,8 @@
 mod common;
 
 mod domain;
+mod files;
 mod policy;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod rotation;
 mod spiffe;

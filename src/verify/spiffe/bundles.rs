@@ -16,7 +16,7 @@ use rustls::server::danger::ClientCertVerifier;
 use super::{SpiffeError, SpiffeId, TrustDomain, svid};
 
 /// The authorities of one trust domain, and what they revoked.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TrustBundle {
     domain: TrustDomain,
     authorities: Vec<CertificateDer<'static>>,
@@ -91,6 +91,12 @@ impl TrustBundles {
         }
         let algorithms = provider.signature_verification_algorithms;
         Ok(Self { domains: Arc::new(domains), algorithms })
+    }
+
+    /// Trusting nobody.
+    pub(crate) fn none(provider: &CryptoProvider) -> Self {
+        let algorithms = provider.signature_verification_algorithms;
+        Self { domains: Arc::default(), algorithms }
     }
 
     /// The trust domains that there is a bundle for, in no order.

@@ -25,7 +25,7 @@
 mod bundles;
 mod error;
 mod id;
-mod svid;
+pub(crate) mod svid;
 mod verifier;
 
 pub use bundles::{TrustBundle, TrustBundles};

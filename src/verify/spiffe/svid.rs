@@ -2,7 +2,7 @@
 //!
 //! A certificate is judged before its path is built, for its trust domain says from which bundle.
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::der::Decode;
 use x509_cert::der::oid::{AssociatedOid, ObjectIdentifier};
 use x509_cert::ext::pkix::name::GeneralName;
@@ -10,7 +10,7 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, Subject
 use x509_cert::ext::{Extension, Extensions};
 
 use super::{SpiffeError, SpiffeId};
-use crate::verify::peer::Parts;
+use crate::verify::peer::{Chain, Parts, validity};
 
 /// id-kp-serverAuth and id-kp-clientAuth (RFC 5280, 4.2.1.12).
 const PURPOSES: [(ObjectIdentifier, &str); 2] = [
@@ -33,6 +33,19 @@ pub(super) fn identity(leaf: &CertificateDer<'_>) -> Result<SpiffeId, SpiffeErro
     }
     check_usage(&extensions)?;
     Ok(id)
+}
+
+/// Whose chain this is, and the time in which all its certificates are valid: the latest `notBefore`, the earliest
+/// `notAfter`.
+pub(crate) fn read(
+    chain: &[CertificateDer<'_>],
+) -> Result<(SpiffeId, UnixTime, UnixTime), SpiffeError> {
+    let malformed = |what| SpiffeError::Malformed { what };
+    let (leaf, intermediates) = chain.split_first().ok_or(malformed("there is none"))?;
+    let id = identity(leaf)?;
+    let (not_before, not_after) =
+        validity(Chain::new(leaf, intermediates)).map_err(|_| malformed("its validity"))?;
+    Ok((id, not_before, not_after))
 }
 
 fn only_uri(extensions: &[Extension]) -> Result<SpiffeId, SpiffeError> {
