@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used)] // here a panic is a failed bench
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rustls_offload::verify::policy::{Decision, Policy, Rule};
+use rustls_offload::verify::policy::{Decision, Policy, PolicyBuilder, Rule};
 use rustls_offload::verify::spiffe::SpiffeId;
 
 const SIZES: [usize; 2] = [10, 100_000];
@@ -27,7 +27,7 @@ fn policy(rules: usize) -> Policy {
         |team| Rule::Below(SpiffeId::new(&format!("spiffe://example.org/ns/team-{team}")).unwrap());
     let others = (0..rules - 2).map(|i| Rule::Id(id(3 + i / 100, i % 100)));
     let builder = Policy::builder().allow(parent(0)).deny(parent(1));
-    others.fold(builder, |builder, rule| builder.allow(rule)).build()
+    others.fold(builder, PolicyBuilder::allow).build()
 }
 
 fn decisions(criterion: &mut Criterion) {

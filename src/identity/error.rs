@@ -60,6 +60,16 @@ pub enum IdentityError {
     #[error("rustls refuses the configuration: {0}")]
     Configuration(rustls::Error),
 
+    /// The SPIFFE Workload API gives no identity.
+    #[error(
+        "the SPIFFE Workload API gives no identity: {why}; see that SPIFFE_ENDPOINT_SOCKET names the agent's socket \
+         (unix:///...), and that the workload is registered"
+    )]
+    WorkloadApi {
+        /// What went wrong.
+        why: String,
+    },
+
     /// The system gave no thread to watch files with.
     #[error("no thread to watch the credentials with: {0}; raise the limit of threads")]
     Thread(std::io::Error),

@@ -9,7 +9,9 @@ use rustls::HandshakeKind::{Full, Resumed};
 use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, Error, ServerConfig, SupportedProtocolVersion};
-use rustls_offload::verify::policy::{AuthorizingClientVerifier, Callers, Policy, Rule};
+use rustls_offload::verify::policy::{
+    AuthorizingClientVerifier, Callers, Policy, PolicyBuilder, Rule,
+};
 use rustls_offload::verify::spiffe::{
     ExpectedServer, SpiffeClientVerifier, SpiffeId, SpiffeServerVerifier, TrustDomain,
 };
@@ -190,7 +192,7 @@ fn who_is_admitted_while_the_policy_changes_is_told_or_refused() {
     const IDS: usize = 8;
     let all: Vec<_> = (0..IDS).map(|i| id(&format!("spiffe://one.test/{i}"))).collect();
     let allow = |ids: &[SpiffeId]| {
-        ids.iter().cloned().map(Rule::Id).fold(Policy::builder(), |b, rule| b.allow(rule)).build()
+        ids.iter().cloned().map(Rule::Id).fold(Policy::builder(), PolicyBuilder::allow).build()
     };
     for _ in 0..50 {
         let callers = Callers::new(allow(&all));

@@ -110,8 +110,9 @@ fn thousands_of_handshakes_at_once_and_every_byte_arrives() {
     assert_eq!(operations(clients), 2000 * 6);
     // a stranger's chain ends in one verification that fails, its signature is not looked at
     assert!((1800 * 6..=2000 * 6).contains(&operations(servers)), "{servers:?}");
+    // how many depends on how the system's scheduler treats the threads; without batching there were none
     for batches in [servers, clients] {
-        assert!(batches[LANES - 1] * 2 > batches.iter().sum(), "few full batches: {batches:?}");
+        assert!(batches[LANES - 1] * 4 > batches.iter().sum(), "few full batches: {batches:?}");
     }
 }
 

@@ -42,6 +42,11 @@ impl TrustBundle {
         self
     }
 
+    /// Whose authorities these are.
+    pub fn domain(&self) -> &TrustDomain {
+        &self.domain
+    }
+
     /// Path building, signatures, validity and revocation are rustls's. Its verifier of clients is
     /// the one for servers too: it asks for no name. That a leaf may serve, [`svid`] looks after.
     fn verifier(
