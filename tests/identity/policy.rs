@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use rustls::HandshakeKind::{Full, Resumed};
 use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, Error, ServerConfig, SupportedProtocolVersion};
@@ -131,6 +130,8 @@ fn who_may_not_call_is_told_access_denied() {
 #[test]
 fn a_session_of_who_may_no_longer_call_does_not_resume() {
     use std::time::Duration;
+
+    use rustls::HandshakeKind::{Full, Resumed};
 
     use rustls_offload::resume::{ChainJudge, KeyRing, Refusal, ServerResumption};
 
