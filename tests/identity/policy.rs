@@ -1,11 +1,12 @@
 //! Who may call, asked in full handshakes, resumptions and of connections that are up.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, Error, ServerConfig, SupportedProtocolVersion};
 use rustls_offload::verify::policy::{
@@ -39,6 +40,7 @@ struct Ends {
     chains: Arc<CachingClientVerifier>,
     callers: Arc<Callers>,
     server: ServerConfig,
+    servers: Arc<CachingServerVerifier>,
     client: Arc<ClientConfig>,
 }
 
@@ -59,14 +61,15 @@ impl Ends {
         // rustls's own would resume without asking anyone
         server.session_storage = Arc::new(NoServerSessionStorage {});
         let servers = SpiffeServerVerifier::new(trusted(), ExpectedServer::Id(id(DB)));
+        let servers = CachingServerVerifier::new(Arc::new(servers));
         let client = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[version])
             .unwrap()
             .dangerous()
-            .with_custom_certificate_verifier(CachingServerVerifier::new(Arc::new(servers)))
+            .with_custom_certificate_verifier(servers.clone())
             .with_client_auth_cert(web.chain, web.key)
             .unwrap();
-        Self { chains, callers, server, client: Arc::new(client) }
+        Self { chains, callers, server, servers, client: Arc::new(client) }
     }
 
     fn connect(&self) -> Result<(), String> {
@@ -124,6 +127,35 @@ fn who_may_not_call_is_told_access_denied() {
         }
     };
     assert_eq!(told, Error::AlertReceived(AlertDescription::AccessDenied));
+}
+
+/// Verifiers that do without a certificate, by choice of the client or altogether.
+#[test]
+fn who_shows_no_certificate_is_nobody_whom_a_rule_allows() {
+    let domain = || Rule::TrustDomain(TrustDomain::new("one.test").unwrap());
+    for version in [&TLS12, &TLS13] {
+        let mut ends = Ends::new(version, Policy::builder().allow(domain()).build());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(Domain::new("any.test").authority().clone()).unwrap();
+        let optional = WebPkiClientVerifier::builder_with_provider(roots.into(), provider())
+            .allow_unauthenticated()
+            .build()
+            .unwrap();
+        let anonymous = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(ends.servers.clone())
+            .with_no_client_auth();
+        let named = std::mem::replace(&mut ends.client, Arc::new(anonymous));
+        ends.chains.replace(optional);
+        let error = ends.connect().unwrap_err();
+        assert!(error.contains("server: peer sent no certificates"), "{error}");
+        ends.chains.replace(Arc::new(NoClientAuth));
+        ends.connect().unwrap_err();
+        ends.client = named;
+        ends.connect().unwrap_err();
+    }
 }
 
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
@@ -184,6 +216,31 @@ fn a_connection_may_end_while_it_is_told_to_go() {
     *admission.lock().unwrap() = Some(admitted);
     assert_eq!(callers.replace(nobody()), 1);
     assert!(admission.lock().unwrap().is_none());
+}
+
+#[test]
+fn a_connection_that_panics_on_being_told_keeps_no_other_one_in() {
+    const IDS: usize = 40;
+    let callers =
+        Callers::new(Policy::builder().allow(Rule::Below(id("spiffe://one.test/ns"))).build());
+    let told = Arc::new(AtomicUsize::new(0));
+    let admissions: Vec<_> = (0..2 * IDS)
+        .map(|number| {
+            let told = Arc::clone(&told);
+            let uri = format!("spiffe://one.test/ns/{}", number % IDS);
+            let leave = move || {
+                told.fetch_add(1, SeqCst);
+                assert!(number >= IDS, "on purpose");
+            };
+            callers.admit(&id(&uri), leave).unwrap()
+        })
+        .collect();
+    let replaced = std::panic::catch_unwind(AssertUnwindSafe(|| callers.replace(nobody())));
+    assert!(replaced.is_err());
+    assert_eq!((told.load(SeqCst), callers.connections()), (2 * IDS, 0));
+    drop(admissions);
+    assert_eq!(callers.replace(only(WEB)), 0, "and the next policy can come");
+    assert!(callers.allows(&id(WEB)));
 }
 
 /// Connections are admitted while policies change: none slips through.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -95,7 +96,8 @@ impl Callers {
     }
 
     /// Lets a connection of `id` in, once its handshake is done. If a later policy no longer allows `id`, `leave` is
-    /// called, once, on the thread that replaces the policy; it must not block. To be told in a task:
+    /// called, once, on the thread that replaces the policy; it must neither block nor replace the policy itself. To
+    /// be told in a task:
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -138,18 +140,25 @@ impl Callers {
     /// connections that it does not allow to go. Returns how many those were.
     ///
     /// The cost is a decision for each identity that is connected, and a call for each connection that is to go.
+    ///
+    /// # Panics
+    /// If what an application does on being told panics: after all others were told.
     pub fn replace(&self, policy: Policy) -> usize {
         let _turn = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = Arc::new(policy);
         self.policy.store(Arc::clone(&policy));
-        let mut told = 0;
+        let (mut told, mut panicked) = (0, None);
         for shard in &self.connected {
             // told without the lock: a connection that goes takes it
             let gone: Vec<_> = lock(shard).extract_if(|id, _| !policy.allows(id)).collect();
             for leave in gone.into_iter().flat_map(|(_, connections)| connections.into_values()) {
-                leave();
+                // one that panics must not keep those in who come after it
+                panicked = catch_unwind(AssertUnwindSafe(leave)).err().or(panicked);
                 told += 1;
             }
+        }
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
         }
         told
     }

@@ -15,6 +15,9 @@ use crate::verify::CachingClientVerifier;
 ///
 /// Who may not call gets the alert `access_denied` (RFC 8446, section 6.2: a valid certificate, but access
 /// control says no); on this side it is [`CertificateError::ApplicationVerificationFailure`].
+///
+/// A certificate is demanded of every client, even if the verifier inside would do without one: nobody is not
+/// somebody whom a rule allows.
 #[derive(Debug)]
 pub struct AuthorizingClientVerifier {
     inner: Arc<CachingClientVerifier>,
@@ -28,6 +31,10 @@ impl AuthorizingClientVerifier {
     }
 }
 
+fn refusal() -> Error {
+    CertificateError::ApplicationVerificationFailure.into()
+}
+
 impl ClientCertVerifier for AuthorizingClientVerifier {
     fn verify_client_cert(
         &self,
@@ -35,19 +42,22 @@ impl ClientCertVerifier for AuthorizingClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        if !self.inner.offer_client_auth() {
+            return Err(refusal());
+        }
         let peer = self.inner.verify_peer(end_entity, intermediates, now)?;
         match self.callers.may_call(&peer) {
             true => Ok(ClientCertVerified::assertion()),
-            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+            false => Err(refusal()),
         }
     }
 
     fn offer_client_auth(&self) -> bool {
-        self.inner.offer_client_auth()
+        true
     }
 
     fn client_auth_mandatory(&self) -> bool {
-        self.inner.client_auth_mandatory()
+        true
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -72,8 +82,13 @@ impl ClientCertVerifier for AuthorizingClientVerifier {
         self.inner.verify_tls13_signature(message, cert, dss)
     }
 
+    /// None, if the verifier inside asks for no certificates: it can't be asked about any then, and clients
+    /// fail.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        match self.inner.offer_client_auth() {
+            true => self.inner.supported_verify_schemes(),
+            false => Vec::new(),
+        }
     }
 
     fn requires_raw_public_keys(&self) -> bool {
