@@ -7,8 +7,6 @@
 //! the end of the stream at the last client of those that are told to go; the others are then asked for an echo.
 #![allow(clippy::unwrap_used)] // here a panic is a failed bench
 
-#[path = "../tests/common/mod.rs"]
-mod common;
 #[path = "../tests/identity/domain.rs"]
 #[allow(dead_code)] // the tests need more of it
 mod domain;
@@ -112,6 +110,7 @@ async fn open(ends: &Arc<Ends>, connections: usize) -> Vec<client::TlsStream<Tcp
     tokio::spawn(async move {
         loop {
             let (tcp, _) = listener.accept().await.unwrap();
+            tcp.set_nodelay(true).unwrap();
             let (acceptor, ends) = (acceptor.clone(), serving.clone());
             tokio::spawn(async move { serve(acceptor.accept(tcp).await.unwrap(), ends).await });
         }
@@ -120,6 +119,7 @@ async fn open(ends: &Arc<Ends>, connections: usize) -> Vec<client::TlsStream<Tcp
     for number in 0..connections {
         let connector = TlsConnector::from(ends.clients[number % IDENTITIES].clone());
         let tcp = TcpStream::connect(address).await.unwrap();
+        tcp.set_nodelay(true).unwrap();
         streams.push(connector.connect("localhost".try_into().unwrap(), tcp).await.unwrap());
         echo(streams.last_mut().unwrap()).await;
     }

@@ -72,6 +72,10 @@
 //! [`resume`] judges every session before it resumes, as a full handshake would at that moment. With Graviola alone
 //! it has nothing to seal tickets with, and says so.
 //!
+//! # Who this workload is
+//! [`identity`] presents certificates that rotate, follows the authorities that are trusted, and puts
+//! configurations together; [`verify::policy`] says who may call.
+//!
 //! # Cargo features
 //! - `aws-lc-rs` (default): the complete backend, and the default for every algorithm.
 //! - `ring`, `graviola`: further backends to choose from. Graviola is chosen only on CPUs with the
@@ -82,6 +86,7 @@
 //!   `aws-lc-rs` on.
 //! - `pool`: the module `pool`, handshakes side by side. Not a default, for it brings Tokio, and stack
 //!   switching, which not every platform has.
+//! - `workload-api`: certificates from the SPIFFE Workload API. Not a default, for it brings Tokio and gRPC.
 //! - `fips`: the AWS-LC FIPS module alone. The provider is rustls's own
 //!   (`rustls::crypto::default_fips_provider`), `fips()` is true, and nothing is composed: our own
 //!   cryptography is left out, pools compute no batches, and other backends are left out even if

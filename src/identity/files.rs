@@ -9,8 +9,8 @@
 //! tries again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::{fmt, fs};
@@ -20,6 +20,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+use super::status::Status;
 use super::{Credentials, IdentityError, Svid, WorkloadIdentity};
 use crate::verify::spiffe::{TrustBundle, TrustDomain};
 
@@ -42,15 +43,9 @@ struct Contents {
 /// Looks at the files until it is dropped.
 #[must_use = "nothing is looked at any more once this is dropped"]
 pub struct Watch {
-    status: Arc<Mutex<Status>>,
+    status: Status,
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Status {
-    rotations: u64,
-    problem: Option<Arc<IdentityError>>,
 }
 
 impl FileSource {
@@ -73,7 +68,8 @@ impl FileSource {
         self.parse(&self.contents()?, provider)
     }
 
-    /// What the files hold now, in force from now on, and whatever they come to hold: looked at again every `period`.
+    /// What the files hold now, in force from now on, and whatever they come to hold: looked at again every `period`, and
+    /// at most every millisecond.
     ///
     /// # Errors
     /// If what they hold now can't be used. Later that is no error: see [`Watch::problem`].
@@ -82,16 +78,16 @@ impl FileSource {
         provider: &Arc<CryptoProvider>,
         period: Duration,
     ) -> Result<(Arc<WorkloadIdentity>, Watch), IdentityError> {
+        let period = period.max(Duration::from_millis(1));
         let mut seen = self.contents()?;
         let identity = WorkloadIdentity::new(provider, self.parse(&seen, provider)?)?;
-        let status = Arc::new(Mutex::new(Status::default()));
+        let status = Status::default();
         let (stop, stopped) = mpsc::channel();
         let (rotated, told, provider) =
-            (Arc::clone(&identity), Arc::clone(&status), Arc::clone(provider));
+            (Arc::clone(&identity), status.clone(), Arc::clone(provider));
         let look = move || {
             while stopped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
-                let outcome = self.look(&mut seen, &rotated, &provider);
-                told.lock().unwrap_or_else(PoisonError::into_inner).record(outcome);
+                told.record(self.look(&mut seen, &rotated, &provider));
             }
         };
         let thread = thread::Builder::new().name("identity-files".to_owned());
@@ -140,28 +136,16 @@ impl FileSource {
     }
 }
 
-impl Status {
-    fn record(&mut self, outcome: Result<bool, IdentityError>) {
-        match outcome {
-            Ok(new) => {
-                self.rotations += u64::from(new);
-                self.problem = None;
-            }
-            Err(error) => self.problem = Some(Arc::new(error)),
-        }
-    }
-}
-
 impl Watch {
     /// How often new credentials came into force since the first.
     pub fn rotations(&self) -> u64 {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).rotations
+        self.status.rotations()
     }
 
     /// Why the files could not be used when they were last looked at, if so. The credentials from before are in
     /// force. To be watched: while this lasts, the certificate nears its end.
     pub fn problem(&self) -> Option<Arc<IdentityError>> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).problem.clone()
+        self.status.problem()
     }
 }
 
@@ -177,10 +161,7 @@ impl Drop for Watch {
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch")
-            .field("rotations", &self.rotations())
-            .field("problem", &self.problem())
-            .finish()
+        f.debug_tuple("Watch").field(&self.status).finish()
     }
 }
 

@@ -49,6 +49,7 @@
 mod config;
 mod error;
 mod files;
+mod status;
 mod svid;
 mod workload;
 #[cfg(feature = "workload-api")]

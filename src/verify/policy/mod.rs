@@ -30,8 +30,8 @@
 //! | a connection that is up | [`Callers::admit`]: whoever may no longer call is told to go when the policy is [replaced](Callers::replace) |
 //!
 //! # Cost
-//! A decision looks up the identity and each of its parents in one hash table: as many look-ups as the
-//! path has segments and one, whatever the number of rules. It takes no lock and allocates nothing.
+//! A decision looks up the identity and each of its parents in one hash table: at most two look-ups more than the
+//! path has segments, whatever the number of rules. It takes no lock and allocates nothing.
 
 mod callers;
 mod rules;

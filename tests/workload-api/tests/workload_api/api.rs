@@ -4,6 +4,8 @@
 use std::convert::Infallible;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
 
 use tokio::net::UnixListener;
@@ -48,6 +50,9 @@ pub(crate) struct X509Svid {
 /// What the API says to whoever asks, and to whoever is listening.
 pub(crate) type Answer = Result<X509SvidResponse, Status>;
 
+/// How often the API was asked.
+pub(crate) type Calls = Arc<AtomicUsize>;
+
 /// A running API; dropped, it is gone, and its connections with it.
 pub(crate) struct Api {
     serving: JoinHandle<()>,
@@ -55,10 +60,10 @@ pub(crate) struct Api {
 
 impl Api {
     /// Serves on `socket` what `answers` has, now and whenever it changes.
-    pub(crate) fn serve(socket: &Path, answers: watch::Receiver<Answer>) -> Self {
+    pub(crate) fn serve(socket: &Path, answers: watch::Receiver<Answer>, calls: Calls) -> Self {
         let _old = std::fs::remove_file(socket);
         let listener = UnixListenerStream::new(UnixListener::bind(socket).unwrap());
-        let server = tonic::transport::Server::builder().add_service(Workload { answers });
+        let server = tonic::transport::Server::builder().add_service(Workload { answers, calls });
         let serving = async move { server.serve_with_incoming(listener).await.unwrap() };
         Self { serving: tokio::spawn(serving) }
     }
@@ -73,6 +78,7 @@ impl Drop for Api {
 #[derive(Clone)]
 struct Workload {
     answers: watch::Receiver<Answer>,
+    calls: Calls,
 }
 
 impl NamedService for Workload {
@@ -87,6 +93,7 @@ impl ServerStreamingService<X509SvidRequest> for Workload {
     type Future = std::future::Ready<Result<Response<Answers>, Status>>;
 
     fn call(&mut self, request: Request<X509SvidRequest>) -> Self::Future {
+        self.calls.fetch_add(1, SeqCst);
         // SPIFFE Workload Endpoint, 5: the header that a browser can't be made to send
         let header = request.metadata().get("workload.spiffe.io");
         std::future::ready(match header.is_some_and(|value| value == "true") {

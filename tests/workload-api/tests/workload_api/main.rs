@@ -9,9 +9,10 @@ mod domain;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use api::{Answer, Api, X509Svid, X509SvidResponse};
+use api::{Answer, Api, Calls, X509Svid, X509SvidResponse};
 use domain::{Domain, provider};
 use rustls_offload::identity::{IdentityError, WorkloadApi, WorkloadIdentity};
 use tempfile::TempDir;
@@ -41,6 +42,7 @@ struct Agent {
     socket: PathBuf,
     answers: watch::Sender<Answer>,
     api: Option<Api>,
+    calls: Calls,
     _folder: TempDir,
 }
 
@@ -50,8 +52,9 @@ impl Agent {
         let folder = TempDir::new().unwrap();
         let answers = watch::Sender::new(answer(WEB, &own, &foreign));
         let socket = folder.path().join("agent.sock");
-        let api = Some(Api::serve(&socket, answers.subscribe()));
-        Self { own, foreign, socket, answers, api, _folder: folder }
+        let calls = Calls::default();
+        let api = Some(Api::serve(&socket, answers.subscribe(), calls.clone()));
+        Self { own, foreign, socket, answers, api, calls, _folder: folder }
     }
 
     fn say(&self, id: &str) {
@@ -60,7 +63,7 @@ impl Agent {
 
     fn restart(&mut self) {
         self.api = None;
-        self.api = Some(Api::serve(&self.socket, self.answers.subscribe()));
+        self.api = Some(Api::serve(&self.socket, self.answers.subscribe(), self.calls.clone()));
     }
 
     async fn connect(&self) -> Result<(Arc<WorkloadIdentity>, WorkloadApi), IdentityError> {
@@ -136,8 +139,10 @@ async fn what_makes_no_sense_changes_nothing() {
     for spoil in spoil {
         let mut nonsense = answer(DB, &agent.own, &agent.foreign).unwrap();
         spoil(&mut nonsense);
+        let asked = agent.calls.load(SeqCst);
         let _old = agent.answers.send_replace(Ok(nonsense));
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // it was read, and given up for another try, which reads it again
+        until("asked again", || agent.calls.load(SeqCst) > asked).await;
         assert!(is(&identity, WEB));
     }
     agent.say(DB);
