@@ -134,7 +134,7 @@ async fn what_makes_no_sense_changes_nothing() {
         |answer| answer.svids[0].x509_svid = vec![1, 2, 3],
         |answer| answer.svids[0].x509_svid_key.truncate(20),
         |answer| answer.svids[0].bundle = vec![0x30, 0],
-        |answer| answer.svids[0].spiffe_id = "no id".to_owned(),
+        |answer| answer.svids[0].spiffe_id.clear(),
     ];
     for spoil in spoil {
         let mut nonsense = answer(DB, &agent.own, &agent.foreign).unwrap();
@@ -147,6 +147,17 @@ async fn what_makes_no_sense_changes_nothing() {
     }
     agent.say(DB);
     until("mended", || is(&identity, DB)).await;
+}
+
+/// What the message calls it is not looked at: peers see the certificate.
+#[tokio::test]
+async fn an_identity_is_the_one_in_its_certificate() {
+    let agent = Agent::new();
+    let (identity, _api) = agent.connect().await.unwrap();
+    let mut misnamed = answer(DB, &agent.own, &agent.foreign).unwrap();
+    misnamed.svids[0].spiffe_id = "spiffe://one.test/admin".to_owned();
+    let _old = agent.answers.send_replace(Ok(misnamed));
+    until("rotated", || is(&identity, DB)).await;
 }
 
 /// The crate does not compare key and certificate; a pair that does not belong together must not get in.
