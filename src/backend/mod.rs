@@ -8,6 +8,8 @@
 mod aws_lc;
 #[cfg(all(feature = "graviola", not(feature = "fips")))]
 mod graviola;
+#[cfg(all(feature = "graviola", feature = "pool", not(feature = "fips")))]
+mod ml_kem;
 #[cfg(all(feature = "ring", not(feature = "fips")))]
 mod ring;
 #[cfg(not(feature = "fips"))]
@@ -15,7 +17,7 @@ mod rustcrypto;
 
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::SignatureVerificationAlgorithm;
 use rustls::server::ProducesTickets;
 use rustls::{CipherSuite, NamedGroup, SupportedCipherSuite, Tls13CipherSuite};
@@ -123,12 +125,28 @@ impl Adapter {
     }
 }
 
+/// The ML-KEM-768 inside `hybrid`, a backend's X25519MLKEM768; none if it is none that we know.
+#[cfg(feature = "pool")]
+pub(crate) fn ml_kem_768(
+    hybrid: &'static dyn SupportedKxGroup,
+) -> Option<&'static dyn SupportedKxGroup> {
+    #[cfg(all(feature = "graviola", not(feature = "fips")))]
+    if std::ptr::addr_eq(hybrid, rustls_graviola::kx::X25519MLKEM768) {
+        return Some(&ml_kem::MlKem768);
+    }
+    #[cfg(feature = "aws-lc-rs")]
+    if std::ptr::addr_eq(hybrid, rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768) {
+        return Some(rustls::crypto::aws_lc_rs::kx_group::MLKEM768);
+    }
+    None
+}
+
 /// Finding the parts of a provider by their protocol identifiers.
 pub(crate) trait Parts {
     /// The suite `id`, of either protocol version.
     fn suite(&self, id: CipherSuite) -> Option<SupportedCipherSuite>;
     /// The key-exchange group `name`.
-    fn group(&self, name: NamedGroup) -> Option<&'static dyn rustls::crypto::SupportedKxGroup>;
+    fn group(&self, name: NamedGroup) -> Option<&'static dyn SupportedKxGroup>;
     /// The verification algorithm for the same keys and signatures as `like`.
     fn verifier(
         &self,
@@ -146,7 +164,7 @@ impl Parts for CryptoProvider {
         self.cipher_suites.iter().copied().find(|suite| suite.suite() == id)
     }
 
-    fn group(&self, name: NamedGroup) -> Option<&'static dyn rustls::crypto::SupportedKxGroup> {
+    fn group(&self, name: NamedGroup) -> Option<&'static dyn SupportedKxGroup> {
         self.kx_groups.iter().copied().find(|group| group.name() == name)
     }
 

@@ -1,7 +1,7 @@
 //! X25519MLKEM768 (draft-ietf-tls-ecdhe-mlkem), its X25519 half in lanes.
 //!
-//! Shares and secrets are those of ML-KEM-768 followed by those of X25519. ML-KEM is the backend's:
-//! rustls has it as a group of its own.
+//! Shares and secrets are those of ML-KEM-768 followed by those of X25519. ML-KEM is the one of the
+//! implementation that the plan chose for the hybrid.
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
 
 use super::exchange::address;
 use super::operation::company;
+use crate::backend::ml_kem_768;
 use crate::intern::Interned;
 
 /// Bytes of an ML-KEM-768 encapsulation key: the client's share (FIPS 203, table 3).
@@ -22,12 +23,13 @@ const CLASSICAL: usize = 32;
 
 static FRONTS: Interned<usize, Front> = Interned::new();
 
-/// The hybrid of `classical` and AWS-LC's ML-KEM in company, `behind` alone.
+/// The hybrid of `classical` and the ML-KEM inside `behind` in company, `behind` alone; `behind` in any case if
+/// its ML-KEM can't be had by itself.
 pub(super) fn x25519_mlkem768(
     behind: &'static dyn SupportedKxGroup,
     classical: &'static dyn SupportedKxGroup,
 ) -> &'static dyn SupportedKxGroup {
-    let post_quantum = rustls::crypto::aws_lc_rs::kx_group::MLKEM768;
+    let Some(post_quantum) = ml_kem_768(behind) else { return behind };
     FRONTS.get(address(behind), || Front { behind, classical, post_quantum })
 }
 

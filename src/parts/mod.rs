@@ -11,7 +11,7 @@
 mod curve;
 #[cfg(feature = "pool")]
 mod exchange;
-#[cfg(all(feature = "pool", feature = "aws-lc-rs"))]
+#[cfg(feature = "pool")]
 mod hybrid;
 #[cfg(feature = "pool")]
 mod keys;
@@ -69,7 +69,6 @@ fn with_lanes(provider: CryptoProvider, engine: Engine) -> CryptoProvider {
     let x25519 = x25519.map(|group| exchange::x25519(group, engine, random));
     let front = |group: &'static dyn SupportedKxGroup| match (group.name(), x25519) {
         (NamedGroup::X25519, Some(x25519)) => x25519,
-        #[cfg(feature = "aws-lc-rs")]
         (NamedGroup::X25519MLKEM768, Some(x25519)) => hybrid::x25519_mlkem768(group, x25519),
         (NamedGroup::secp256r1, _) => exchange::p256(group, engine, random),
         _ => group,
