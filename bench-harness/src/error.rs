@@ -90,6 +90,15 @@ pub enum Error {
     /// The provider under test could not be built.
     #[error("provider offload: {0}")]
     Provider(#[from] rustls_offload::Error),
+    /// The identity that `offload` presents could not be put in force.
+    #[error("identity: {0}")]
+    Identity(#[from] rustls_offload::identity::IdentityError),
+    /// The SPIFFE IDs of the test certificates are none.
+    #[error("SPIFFE: {0}")]
+    Spiffe(#[from] rustls_offload::verify::spiffe::SpiffeError),
+    /// Sessions can't be resumed safely with this provider.
+    #[error("resumption: {0}")]
+    Resumption(#[from] rustls_offload::resume::Error),
     /// The test certificates could not be made.
     #[error("test certificates: {0}")]
     Certificates(#[from] rcgen::Error),

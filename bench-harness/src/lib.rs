@@ -17,6 +17,7 @@ pub mod measure;
 pub mod path;
 pub mod pki;
 pub mod report;
+mod rhythm;
 pub mod role;
 pub mod settings;
 mod sources;

@@ -23,6 +23,12 @@ pub const TRUST_DOMAIN: &str = "mtls-bench.test";
 /// The name clients ask for; a DNS SAN of the server's leaf.
 pub const SERVER_NAME: &str = "server.mtls-bench.test";
 
+/// The path of the server's SPIFFE ID, and the first part of its DNS name.
+const SERVER: &str = "server";
+
+/// The same for the client, where there is one.
+const CLIENT: &str = "client";
+
 /// What the SPIFFE IDs of clients begin with where there are many.
 const CLIENTS: &str = "client/";
 
@@ -123,28 +129,39 @@ pub struct Pki {
     pub server: Credentials,
     /// For whichever process originates TLS, where it has many identities.
     pub client_issuer: Option<LeafIssuer>,
+    /// For both, where their certificates rotate: what renews the client's, and the server's.
+    pub renewal: Option<[Renewal; 2]>,
 }
 
 impl Pki {
-    /// Makes a root, an intermediate and a leaf for each end, all with keys of `key_type`.
+    /// Makes a root, an intermediate and a leaf for each end, all with keys of `key_type`; and if the leaves
+    /// are to be replaced while they are used, what it takes to do so.
     ///
     /// # Errors
     /// When a key or certificate can't be made.
-    pub fn generate(key_type: KeyType, identities: Identities) -> Result<Self, Error> {
+    pub fn generate(
+        key_type: KeyType,
+        identities: Identities,
+        rotates: bool,
+    ) -> Result<Self, Error> {
         let root = CertifiedIssuer::self_signed(authority("root"), new_key(key_type)?)?;
         let intermediate_key = new_key(key_type)?;
         let key_pem = intermediate_key.serialize_pem();
         let intermediate =
             CertifiedIssuer::signed_by(authority("intermediate"), intermediate_key, &root)?;
         let intermediate_pem = intermediate.as_ref().pem();
-        let client = Leaf::issue("client", key_type, &intermediate)?;
-        let server = Leaf::issue("server", key_type, &intermediate)?;
+        let client = Leaf::issue(CLIENT, key_type, &intermediate)?;
+        let server = Leaf::issue(SERVER, key_type, &intermediate)?;
         let many = !matches!(identities, Identities::Drawn { count: 1, .. });
-        let clients = if many {
-            let spiffe_prefix = spiffe_id(CLIENTS);
-            ExpectedPeer::IssuedUnder { intermediate_pem: intermediate_pem.clone(), spiffe_prefix }
-        } else {
-            client.expected()
+        let issued_under = |path| ExpectedPeer::IssuedUnder {
+            intermediate_pem: intermediate_pem.clone(),
+            spiffe_prefix: spiffe_id(path),
+        };
+        let (clients, servers) = match (many, rotates) {
+            (true, false) => (issued_under(CLIENTS), server.expected()),
+            (true, true) => (issued_under(CLIENTS), issued_under(SERVER)),
+            (false, true) => (issued_under(CLIENT), issued_under(SERVER)),
+            (false, false) => (client.expected(), server.expected()),
         };
         let credentials = |own: &Leaf, peer| Credentials {
             chain_pem: format!("{}{intermediate_pem}", own.certificate.pem()),
@@ -152,12 +169,44 @@ impl Pki {
             root_pem: root.as_ref().pem(),
             peer,
         };
-        Ok(Self {
-            client: credentials(&client, server.expected()),
-            server: credentials(&server, clients),
-            client_issuer: many.then_some(LeafIssuer { intermediate_pem, key_pem, key_type }),
-        })
+        let client = credentials(&client, servers);
+        let server = credentials(&server, clients);
+        let issuer = LeafIssuer { intermediate_pem, key_pem, key_type };
+        let renewal = |path: &str| Renewal { issuer: issuer.clone(), path: path.to_owned() };
+        let renewal = rotates.then(|| [CLIENT, SERVER].map(renewal));
+        Ok(Self { client, server, client_issuer: many.then_some(issuer), renewal })
     }
+}
+
+/// The SPIFFE ID of whichever process terminates TLS.
+pub fn server_id() -> String {
+    spiffe_id(SERVER)
+}
+
+/// What it takes to renew one party's leaf, again and again.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Renewal {
+    issuer: LeafIssuer,
+    path: String,
+}
+
+impl Renewal {
+    /// A new key, and a leaf for it with the same names as the last.
+    ///
+    /// # Errors
+    /// When a key or certificate can't be made.
+    pub fn renew(&self) -> Result<Identity, Error> {
+        self.issuer.ready()?.issue(&self.path)
+    }
+}
+
+/// A root that nobody has a certificate of: what a trust bundle has more of while authorities rotate.
+///
+/// # Errors
+/// When a key or certificate can't be made.
+pub fn spare_root(key_type: KeyType) -> Result<CertificateDer<'static>, Error> {
+    let root = CertifiedIssuer::self_signed(authority("spare root"), new_key(key_type)?)?;
+    Ok(root.as_ref().der().clone())
 }
 
 /// What it takes to issue leaves to clients.
@@ -168,8 +217,8 @@ pub struct LeafIssuer {
     key_type: KeyType,
 }
 
-/// A client's chain, leaf first, and the leaf's key.
-pub struct ClientIdentity {
+/// A party's chain, leaf first, and the leaf's key.
+pub struct Identity {
     /// Leaf and intermediate.
     pub chain: Vec<CertificateDer<'static>>,
     /// The leaf's private key.
@@ -182,19 +231,11 @@ impl LeafIssuer {
     ///
     /// # Errors
     /// When a key or certificate can't be made.
-    pub fn issue(&self, first: u64, count: usize) -> Result<Vec<ClientIdentity>, Error> {
-        let issuer = Issuer::new(authority("intermediate"), KeyPair::from_pem(&self.key_pem)?);
-        let intermediate = certificate(&self.intermediate_pem)?;
+    pub fn issue(&self, first: u64, count: usize) -> Result<Vec<Identity>, Error> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let share = |thread: usize| (thread..count).step_by(threads);
-        let one = |index: usize| {
-            let path = format!("{CLIENTS}{}", first + index as u64);
-            let leaf = Leaf::issue(&path, self.key_type, &issuer)?;
-            let key = PrivatePkcs8KeyDer::from(leaf.key.serialize_der());
-            let chain = vec![leaf.certificate.der().clone(), intermediate.clone()];
-            Ok::<_, Error>(ClientIdentity { chain, key: key.into() })
-        };
-        let one = &one;
+        let ready = self.ready()?;
+        let one = &|index| ready.issue(&format!("{CLIENTS}{}", first + index as u64));
         thread::scope(|scope| {
             let parts: Vec<_> = (0..threads)
                 .map(|thread| {
@@ -210,6 +251,30 @@ impl LeafIssuer {
             }
             Ok(all)
         })
+    }
+
+    fn ready(&self) -> Result<ReadyIssuer, Error> {
+        Ok(ReadyIssuer {
+            issuer: Issuer::new(authority("intermediate"), KeyPair::from_pem(&self.key_pem)?),
+            intermediate: certificate(&self.intermediate_pem)?,
+            key_type: self.key_type,
+        })
+    }
+}
+
+/// A [`LeafIssuer`] whose parts were read.
+struct ReadyIssuer {
+    issuer: Issuer<'static, KeyPair>,
+    intermediate: CertificateDer<'static>,
+    key_type: KeyType,
+}
+
+impl ReadyIssuer {
+    fn issue(&self, path: &str) -> Result<Identity, Error> {
+        let leaf = Leaf::issue(path, self.key_type, &self.issuer)?;
+        let key = PrivatePkcs8KeyDer::from(leaf.key.serialize_der());
+        let chain = vec![leaf.certificate.der().clone(), self.intermediate.clone()];
+        Ok(Identity { chain, key: key.into() })
     }
 }
 

@@ -36,6 +36,9 @@ pub struct Settings {
     /// Whose certificates the clients present.
     #[serde(default)]
     pub identities: Identities,
+    /// From one replacement of both ends' certificates and trust bundles to the next, in seconds.
+    #[serde(default)]
+    pub rotate_s: Option<f64>,
     /// Bytes of a request body.
     pub request_bytes: usize,
     /// Bytes of a response body.
@@ -109,8 +112,9 @@ pub enum KeyType {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum ProviderName {
-    /// `rustls-offload` as its users get it: the plan it chose for this CPU, and at both ends its
-    /// handshake pool and its verifiers, which remember the chains that they have verified.
+    /// `rustls-offload` as a service of SPIFFE workloads sets it up: the plan it chose for this CPU, at both
+    /// ends its handshake pool, an identity that can rotate and verifiers which remember the chains that they have
+    /// verified; at the server a policy of who may call, and sessions that are judged before they resume.
     Offload,
     /// `rustls-offload` and its handshake pool, with rustls's own verifiers, which verify every chain.
     OffloadUncached,
@@ -126,6 +130,11 @@ impl ProviderName {
     /// Whether its users would make their handshakes in a pool.
     pub fn has_pool(self) -> bool {
         matches!(self, Self::Offload | Self::OffloadUncached)
+    }
+
+    /// Whether its servers ask again who a client is before it resumes.
+    pub fn judges_sessions(self) -> bool {
+        self == Self::Offload
     }
 }
 
@@ -217,6 +226,39 @@ impl fmt::Display for Workload {
             Self::Request => f.write_str("request"),
             Self::Stream => f.write_str("stream"),
             Self::Idle => f.write_str("idle"),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    //! Settings for tests.
+
+    use super::{Identities, KeyType, Settings, TlsParameters};
+
+    pub(crate) fn settings() -> Settings {
+        Settings {
+            rounds: 1,
+            window_s: 1.0,
+            warmup_s: 0.0,
+            concurrency: 8,
+            load_points: Vec::new(),
+            rate: None,
+            tls: TlsParameters {
+                suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
+                group: "X25519".to_owned(),
+                key_type: KeyType::P256,
+                chain_length: 2,
+                tickets: 2,
+            },
+            identities: Identities::default(),
+            rotate_s: None,
+            request_bytes: 0,
+            response_bytes: 64,
+            idle_connections: 1,
+            client_cpus: vec![0],
+            server_cpus: vec![1],
+            seed: 1,
         }
     }
 }

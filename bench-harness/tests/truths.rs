@@ -52,7 +52,7 @@ impl Pair {
 
     async fn open_loop(&mut self, rate: f64, window_s: f64) -> Window {
         let load = Load::Open { rate };
-        let order = LoadOrder { load, slots: 64, warmup_s: 0.2, window_s, seed: 1 };
+        let order = LoadOrder { load, slots: 64, warmup_s: 0.2, window_s, seed: 1, rotate_s: None };
         let window = self.generator.load(&order).await.unwrap();
         assert!(window.failures.is_empty(), "{:?}", window.failures);
         window
@@ -80,7 +80,14 @@ async fn a_closed_loop_would_have_hidden_the_stall() {
     let _alone = ALONE.lock().await;
     let stall = Some(Stall { every_ms: 1000, for_ms: 100 });
     let mut pair = Pair::start(Fault { stall, ..Fault::default() }).await;
-    let order = LoadOrder { load: Load::Closed, slots: 4, warmup_s: 0.2, window_s: 3.0, seed: 1 };
+    let order = LoadOrder {
+        load: Load::Closed,
+        slots: 4,
+        warmup_s: 0.2,
+        window_s: 3.0,
+        seed: 1,
+        rotate_s: None,
+    };
     let window = pair.generator.load(&order).await.unwrap();
     let p95 = window.latency.quantile(0.95).unwrap().as_secs_f64() * 1e3;
     assert!(p95 < 30.0, "p95 {p95} ms");
@@ -117,7 +124,14 @@ async fn a_generator_whose_server_is_gone_reports_failures_not_figures() {
     let _alone = ALONE.lock().await;
     let Pair { mut generator, _server: server } = Pair::start(Fault::default()).await;
     drop(server);
-    let order = LoadOrder { load: Load::Closed, slots: 2, warmup_s: 0.1, window_s: 0.3, seed: 1 };
+    let order = LoadOrder {
+        load: Load::Closed,
+        slots: 2,
+        warmup_s: 0.1,
+        window_s: 0.3,
+        seed: 1,
+        rotate_s: None,
+    };
     // Either the CPU clock of the dead server is missed first, or every operation has failed.
     match generator.load(&order).await {
         Ok(window) => {

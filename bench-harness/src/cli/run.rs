@@ -44,6 +44,13 @@ pub(super) struct RunArgs {
     /// Kinds of handshake for the handshake workload: full, resumed, mix=F (F resumed, 0 < F < 1).
     #[arg(long, value_delimiter = ',', default_value = "full,resumed", value_parser = HandshakeMix::from_str)]
     handshake: Vec<HandshakeMix>,
+    /// Handshakes that resume, in percent: short for the handshake kind mix=F.
+    #[arg(long, value_name = "PERCENT", conflicts_with = "handshake", value_parser = parse::percent)]
+    resume: Option<HandshakeMix>,
+    /// Replace both ends' certificates and trust bundles so often, in seconds, while they are under load. Only
+    /// `offload` can; the certificates of many client identities stay.
+    #[arg(long, value_name = "SECONDS", value_parser = parse::rotation)]
+    rotate: Option<f64>,
     /// Rounds; every arm is measured once in each, in random order.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -215,6 +222,7 @@ impl RunArgs {
                 tickets: self.tickets,
             },
             identities: self.identities()?,
+            rotate_s: self.rotate,
             request_bytes: self.request_bytes,
             response_bytes: self.response_bytes,
             idle_connections: self.idle_connections,
@@ -226,7 +234,7 @@ impl RunArgs {
 
     fn identities(&self) -> Result<Identities, Error> {
         let resumes = self.workload.contains(&WorkloadName::Handshake)
-            && self.handshake.iter().any(|mix| *mix != HandshakeMix::Full);
+            && self.handshakes().iter().any(|mix| *mix != HandshakeMix::Full);
         match (self.identities, self.popularity) {
             (IdentityCount::Fixed(count), popularity) => {
                 Ok(Identities::Drawn { count, popularity: popularity.unwrap_or_default() })
@@ -251,14 +259,25 @@ impl RunArgs {
             .iter()
             .flat_map(|name| match name {
                 WorkloadName::Handshake => {
-                    self.handshake.iter().copied().map(Workload::Handshake).collect()
+                    self.handshakes().iter().copied().map(Workload::Handshake).collect()
                 }
                 WorkloadName::Request => vec![Workload::Request],
                 WorkloadName::Stream => vec![Workload::Stream],
                 WorkloadName::Idle => vec![Workload::Idle],
             })
             .collect();
-        Ok(experiment::arms(&paths, &self.provider, &workloads))
+        let arms = experiment::arms(&paths, &self.provider, &workloads);
+        match arms.iter().find(|arm| self.rotate.is_some() && !arm.can_rotate()) {
+            Some(fixed) => Err(Error::Usage(format!(
+                "credentials can't be replaced in `{fixed}`; with --rotate, choose paths and providers that can \
+                 (--path in-process,sidecar --provider offload)"
+            ))),
+            None => Ok(arms),
+        }
+    }
+
+    fn handshakes(&self) -> &[HandshakeMix] {
+        self.resume.as_ref().map_or(&self.handshake, std::slice::from_ref)
     }
 
     /// The paths that were named, and those that files describe.

@@ -17,6 +17,13 @@ pub struct Arm {
     pub workload: Workload,
 }
 
+impl Arm {
+    /// Whether credentials can be replaced under load: there are none, or both ends have identities that rotate.
+    pub fn can_rotate(&self) -> bool {
+        self.path.tls_ends().is_none() || self.provider == Some(ProviderName::Offload)
+    }
+}
+
 impl fmt::Display for Arm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.workload, self.path.name())?;

@@ -53,7 +53,8 @@ pub async fn run(
     result: &mut RunResult,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
-    let pki = Pki::generate(settings.tls.key_type, settings.identities)?;
+    let rotates = settings.rotate_s.is_some();
+    let pki = Pki::generate(settings.tls.key_type, settings.identities, rotates)?;
     progress.phase("starting roles", arms.len() as u64);
     let mut stages = Vec::new();
     for arm in arms {
@@ -221,5 +222,6 @@ fn order(settings: &Settings, load: Load, round: u32, arm: usize) -> LoadOrder {
         warmup_s: settings.warmup_s,
         window_s: settings.window_s,
         seed: settings.seed ^ (u64::from(round) << 32) ^ ((arm as u64) << 16),
+        rotate_s: settings.rotate_s,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::pki::Pki;
-use crate::settings::{HandshakeMix, Identities, TlsParameters};
+use crate::settings::{HandshakeMix, Identities, Settings};
 use crate::tls::{Negotiated, Observations};
 
 /// What every handshake of an arm must have come to.
@@ -14,23 +14,21 @@ pub(super) struct Expected {
     server_id: String,
     client_id: String,
     identities: Identities,
+    rotates: bool,
     mix: HandshakeMix,
 }
 
 impl Expected {
-    pub(super) fn new(
-        tls: &TlsParameters,
-        identities: Identities,
-        pki: &Pki,
-        mix: HandshakeMix,
-    ) -> Self {
+    pub(super) fn new(settings: &Settings, pki: &Pki, mix: HandshakeMix) -> Self {
+        let tls = &settings.tls;
         Self {
             protocol: if tls.suite.starts_with("TLS13_") { "TLSv1_3" } else { "TLSv1_2" },
             suite: tls.suite.clone(),
             group: tls.group.clone(),
             server_id: pki.client.peer.name(),
             client_id: pki.server.peer.name(),
-            identities,
+            identities: settings.identities,
+            rotates: settings.rotate_s.is_some(),
             mix,
         }
     }
@@ -63,6 +61,7 @@ impl Expected {
                 format!("{} handshakes at the {end} negotiated {:?}", seen.count, seen.negotiated)
             }));
         }
+        problems.extend(refused_sessions(server));
         problems.extend(wrong_kinds(client, server));
         problems.extend(self.wrong_mix(client));
         problems.extend(self.wrong_identities(server));
@@ -73,7 +72,8 @@ impl Expected {
     fn wrong_identities(&self, server: &Observations) -> Option<String> {
         let (made, distinct, new) = (server.total(), server.distinct_peers, server.new_peers);
         match self.identities {
-            Identities::Drawn { count, .. } if distinct > count as u64 => {
+            // a renewed certificate looks like another client's
+            Identities::Drawn { count, .. } if distinct > count as u64 && !self.rotates => {
                 Some(format!("{distinct} distinct clients at the server, there are {count}"))
             }
             Identities::Fresh if new != made => {
@@ -111,6 +111,11 @@ impl Expected {
     }
 }
 
+/// Nothing that a client of a run offers is to be refused: certificates are valid, authorities stay, everyone may call.
+fn refused_sessions(server: &Observations) -> impl Iterator<Item = String> {
+    server.refused_sessions.iter().map(|(why, count)| format!("{count} sessions refused: {why}"))
+}
+
 /// The client must have resumed exactly where it meant to, and the server must agree.
 fn wrong_kinds(client: &Observations, server: &Observations) -> Vec<String> {
     let mut problems = Vec::new();
@@ -138,7 +143,7 @@ fn wrong_kinds(client: &Observations, server: &Observations) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{KeyType, Popularity};
+    use crate::settings::{KeyType, Popularity, fixture::settings};
     use crate::tls::HandshakeCount;
 
     fn expected(mix: HandshakeMix) -> Expected {
@@ -146,15 +151,9 @@ mod tests {
     }
 
     fn expected_of(identities: Identities, mix: HandshakeMix) -> Expected {
-        let tls = TlsParameters {
-            suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
-            group: "X25519".to_owned(),
-            key_type: KeyType::P256,
-            chain_length: 2,
-            tickets: 2,
-        };
-        let pki = Pki::generate(KeyType::P256, identities).unwrap();
-        Expected::new(&tls, identities, &pki, mix)
+        let settings = Settings { identities, ..settings() };
+        let pki = Pki::generate(KeyType::P256, identities, false).unwrap();
+        Expected::new(&settings, &pki, mix)
     }
 
     fn seen(kind: &str, peer: &str, count: u64, meant_to_resume: u64) -> Observations {
@@ -235,6 +234,25 @@ mod tests {
             let problems = expected.check(&BTreeMap::new(), &client, &server);
             assert_eq!(problems.is_empty(), fine, "{problems:?}");
         }
+    }
+
+    #[test]
+    fn a_refused_session_is_a_problem() {
+        let (client, mut server) = (seen("Full", "server", 5, 0), seen("Full", "client", 5, 0));
+        assert!(problems(&client, &server).is_empty());
+        server.refused_sessions.insert("untrusted".to_owned(), 2);
+        assert_eq!(problems(&client, &server), ["2 sessions refused: untrusted"]);
+    }
+
+    #[test]
+    fn a_renewed_certificate_is_no_other_client_where_certificates_rotate() {
+        let rotating = Settings { rotate_s: Some(1.0), ..settings() };
+        let pki = Pki::generate(KeyType::P256, rotating.identities, true).unwrap();
+        let expected = Expected::new(&rotating, &pki, HandshakeMix::Full);
+        let client = seen("Full", "server*", 5, 0);
+        let server = Observations { distinct_peers: 3, ..seen("Full", "client*", 5, 0) };
+        let problems = expected.check(&BTreeMap::new(), &client, &server);
+        assert!(problems.is_empty(), "{problems:?}");
     }
 
     #[test]

@@ -43,7 +43,7 @@ async fn keep_busy<T: Transport>(
             Ok(()) => {
                 run.count_completed();
                 if run.measuring() {
-                    tally.borrow_mut().latency.record(begun.elapsed());
+                    tally.borrow_mut().completed(&run, begun);
                 }
             }
             Err(error) => {

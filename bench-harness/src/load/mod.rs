@@ -23,8 +23,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use slot::{Client, STREAM_OPERATION};
-pub use window::Window;
+pub use tally::AFTER_ROTATION;
 pub(crate) use window::measure;
+pub use window::{Rotations, Window};
 
 /// Slots of the open loop for operations that make their own connection. Independent callers do not
 /// wait for each other's connections, so this is far above what a server that keeps up needs.
@@ -57,6 +58,8 @@ pub struct LoadOrder {
     pub window_s: f64,
     /// Seeds the arrival times.
     pub seed: u64,
+    /// From one rotation of credentials to the next, in seconds: what starts just after one is told apart.
+    pub rotate_s: Option<f64>,
 }
 
 impl LoadOrder {

@@ -97,7 +97,7 @@ impl<T: Transport> State<T> {
                 Ok(()) => {
                     self.run.count_completed();
                     if self.in_window(intended) {
-                        self.tally.borrow_mut().latency.record(intended.elapsed());
+                        self.tally.borrow_mut().completed(&self.run, intended);
                     }
                 }
                 Err(error) => self.tally.borrow_mut().failed(&error),

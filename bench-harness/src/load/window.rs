@@ -13,6 +13,7 @@ use super::worker::{Order, Worker};
 use super::{Load, LoadOrder};
 use crate::Error;
 use crate::measure::{CpuWatch, Latency};
+use crate::rhythm::Rhythm;
 
 /// Time that workers get to receive the order before the load starts.
 const LEAD: Duration = Duration::from_millis(5);
@@ -47,8 +48,20 @@ pub struct Window {
     pub source_addresses: Option<u32>,
     /// From the start of an operation (in the open loop: the intended start) to its end.
     pub latency: Latency,
+    /// What rotations of credentials did, where there were to be any.
+    #[serde(default)]
+    pub rotations: Option<Rotations>,
     /// Open loop: by how much the generator was late in starting operations.
     pub lateness: Latency,
+}
+
+/// Rotations of both ends' credentials in a window.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Rotations {
+    /// How many.
+    pub count: u64,
+    /// Of the window's latencies, those of operations that started within 100 ms after one.
+    pub latency: Latency,
 }
 
 impl Window {
@@ -70,10 +83,12 @@ pub(crate) fn measure(
     // Never more connections than asked for, even if that leaves workers without any.
     let workers = &workers[..workers.len().min(order.slots)];
     let mut tally = prepare(workers, order.slots)?;
+    let rhythm = order.rotate_s.map(Duration::from_secs_f64).map(Rhythm::new).transpose()?;
     let run = Arc::new(Run::new(
         Instant::now() + LEAD,
         Duration::from_secs_f64(order.warmup_s),
         Duration::from_secs_f64(order.window_s),
+        rhythm,
     ));
     for (index, worker) in workers.iter().enumerate() {
         worker.tell(share(order, &run, workers.len(), index))?;
@@ -87,7 +102,12 @@ pub(crate) fn measure(
     for worker in workers {
         tally.add(&worker.result()?);
     }
-    Ok(opened.to(&closed, order.load, run.completed(), tally))
+    let rotations = rhythm.map(|rhythm| Rotations {
+        count: rhythm.beats(run.open, run.close),
+        latency: std::mem::take(&mut tally.after_rotation),
+    });
+    let window = opened.to(&closed, order.load, run.completed(), tally);
+    Ok(Window { rotations, ..window })
 }
 
 /// Has every worker make its connections, before the clock starts.
@@ -148,6 +168,7 @@ impl Edge {
             throttled_periods: used.throttled_periods,
             source_addresses: None,
             latency: tally.latency,
+            rotations: None,
             lateness: tally.lateness,
         }
     }

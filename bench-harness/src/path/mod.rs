@@ -19,10 +19,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::pki::Pki;
+use crate::pki::{Credentials, Pki, Renewal};
 use crate::role::Role;
 use crate::settings::{HandshakeMix, ProviderName, Settings, Workload};
-use crate::tls::{Population, TlsEnd};
+use crate::tls::{Population, Rotation, TlsEnd};
 
 /// The name of the role beside the client.
 const CLIENT_SIDECAR: &str = "client-sidecar";
@@ -177,20 +177,24 @@ impl Ground<'_> {
             identities: self.settings.identities,
             seed: self.settings.seed,
         });
-        TlsEnd { population, ..self.end(&self.pki.client) }
+        let renewal = self.pki.renewal.as_ref().map(|[client, _]| client);
+        TlsEnd { population, ..self.end(&self.pki.client, renewal) }
     }
 
     /// The end of TLS that terminates.
     pub fn server_end(&self) -> TlsEnd {
-        self.end(&self.pki.server)
+        self.end(&self.pki.server, self.pki.renewal.as_ref().map(|[_, server]| server))
     }
 
-    fn end(&self, credentials: &crate::pki::Credentials) -> TlsEnd {
+    fn end(&self, credentials: &Credentials, renewal: Option<&Renewal>) -> TlsEnd {
+        let rotation = renewal.zip(self.settings.rotate_s);
         TlsEnd {
             provider: self.provider,
             parameters: self.settings.tls.clone(),
             credentials: credentials.clone(),
             population: None,
+            rotation: rotation
+                .map(|(renewal, period_s)| Rotation { renewal: renewal.clone(), period_s }),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The tables that a run ends with.
 
+mod rotations;
+mod sessions;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -14,7 +17,14 @@ use crate::stats::Spread;
 /// All tables of a result and what must be known with them, as plain text.
 pub fn render(result: &RunResult) -> String {
     let mut text = heading(result);
-    let sections = [capacity(result), latency(result), memory(result), ratios(result)];
+    let sections = [
+        capacity(result),
+        latency(result),
+        sessions::table(result),
+        rotations::table(result),
+        memory(result),
+        ratios(result),
+    ];
     for (title, table) in sections.into_iter().flatten() {
         let _ = write!(text, "\n{title}\n{table}\n");
     }
@@ -26,7 +36,7 @@ fn heading(result: &RunResult) -> String {
     let (tls, processor) = (&result.settings.tls, &result.machine.processor);
     format!(
         "{} ({} CPUs, {}), kernel {}\n{}, {}, {:?} chain of {}, client certificate required, {} \
-         tickets; {}; {} in flight; client on CPU {:?}, server on CPU {:?}\n",
+         tickets; {}{}; {} in flight; client on CPU {:?}, server on CPU {:?}\n",
         processor.model.as_deref().unwrap_or("unknown CPU"),
         processor.logical_cpus.map_or_else(dash, |cpus| cpus.to_string()),
         result.instance.name,
@@ -37,6 +47,7 @@ fn heading(result: &RunResult) -> String {
         tls.chain_length,
         tls.tickets,
         result.settings.identities,
+        result.settings.rotate_s.map_or_else(String::new, |s| format!(", renewed every {s} s")),
         result.settings.concurrency,
         result.settings.client_cpus,
         result.settings.server_cpus,

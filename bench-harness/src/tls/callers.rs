@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use super::sessions::{KeepOnly, SessionPool};
 use crate::Error;
-use crate::pki::{ClientIdentity, LeafIssuer};
+use crate::pki::{Identity, LeafIssuer};
 use crate::settings::{Identities, Popularity};
 
 /// Draws before the callers are searched for one that has a session.
@@ -102,7 +102,7 @@ impl Callers {
     }
 }
 
-fn with_identity(config: &ClientConfig, identity: ClientIdentity) -> Result<ClientConfig, Error> {
+fn with_identity(config: &ClientConfig, identity: Identity) -> Result<ClientConfig, Error> {
     let mut config = config.clone();
     let key = config.crypto_provider().key_provider.load_private_key(identity.key)?;
     let resolver = SingleCertAndKey::from(CertifiedKey::new(identity.chain, key));
@@ -210,7 +210,7 @@ mod tests {
     use crate::tls::{Acceptor, DialError, Dialer, Observations, TlsEnd};
 
     fn ends(identities: Identities) -> (TlsEnd, TlsEnd) {
-        let pki = Pki::generate(KeyType::P256, identities).unwrap();
+        let pki = Pki::generate(KeyType::P256, identities, false).unwrap();
         let parameters = TlsParameters {
             suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
             group: "X25519".to_owned(),
@@ -223,6 +223,7 @@ mod tests {
             parameters: parameters.clone(),
             credentials,
             population,
+            rotation: None,
         };
         let population = pki.client_issuer.map(|issuer| Population { issuer, identities, seed: 1 });
         (end(pki.client, population), end(pki.server, None))

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite};
-use rustls_offload::verify::{CacheMetrics, CachingClientVerifier, CachingServerVerifier};
+use rustls_offload::resume::ServerResumption;
 use serde::{Deserialize, Serialize};
 
+use super::accounts::Accounts;
 use super::callers::Population;
 use super::provider::{self, Built};
+use super::workload::{self, Rotation};
 use crate::Error;
 use crate::pki::Credentials;
 use crate::settings::{KeyType, ProviderName, TlsParameters};
@@ -28,15 +28,32 @@ pub struct TlsEnd {
     pub credentials: Credentials,
     /// The client's many identities, if it is a client that has them.
     pub population: Option<Population>,
+    /// How its certificate and its trust bundle are replaced, if they are.
+    pub rotation: Option<Rotation>,
 }
 
-/// Reads what an end's chain cache did so far.
-pub(super) type ReadChainCache = Box<dyn Fn() -> CacheMetrics + Send + Sync>;
-
-/// One end's configuration, and its chain cache if it has one.
+/// One end's configuration, and what it keeps account of.
 pub(super) struct Side<C> {
     pub(super) config: C,
-    pub(super) chain_cache: Option<ReadChainCache>,
+    pub(super) accounts: Accounts,
+}
+
+/// Where a server gets the configuration of a connection.
+#[derive(Clone)]
+pub(super) enum Configs {
+    /// All have the same one.
+    Shared(Arc<ServerConfig>),
+    /// Each has its own, by which sessions are told apart.
+    Own(Arc<ServerResumption>),
+}
+
+impl Configs {
+    pub(super) fn next(&self) -> Arc<ServerConfig> {
+        match self {
+            Self::Shared(config) => config.clone(),
+            Self::Own(resumption) => resumption.config(),
+        }
+    }
 }
 
 impl TlsEnd {
@@ -44,51 +61,43 @@ impl TlsEnd {
     pub(super) fn client(&self) -> Result<Side<ClientConfig>, Error> {
         let (built, suite) = self.restricted()?;
         let provider = Arc::new(built.provider);
-        let mut verifier: Arc<dyn ServerCertVerifier> =
-            WebPkiServerVerifier::builder_with_provider(self.roots()?, provider.clone())
-                .build()
-                .map_err(|e| Error::Usage(format!("server verifier: {e}")))?;
-        let mut chain_cache = None;
-        if built.caches_chains {
-            let caching = CachingServerVerifier::new(verifier);
-            verifier = caching.clone();
-            chain_cache = Some(Box::new(move || caching.metrics()) as ReadChainCache);
+        if built.is_set_up {
+            return workload::client(self, provider, suite.version());
         }
+        let verifier = WebPkiServerVerifier::builder_with_provider(self.roots()?, provider.clone())
+            .build()
+            .map_err(|e| Error::Usage(format!("server verifier: {e}")))?;
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[suite.version()])?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_client_auth_cert(self.credentials.chain()?, self.credentials.key()?)?;
         config.resumption = Resumption::disabled();
-        Ok(Side { config, chain_cache })
+        Ok(Side { config, accounts: Accounts::default() })
     }
 
     /// A server that demands a client certificate and sends tickets.
-    pub(super) fn server(&self) -> Result<Side<Arc<ServerConfig>>, Error> {
+    pub(super) fn server(&self) -> Result<Side<Configs>, Error> {
         let (built, suite) = self.restricted()?;
         let provider = Arc::new(built.provider);
-        let mut verifier: Arc<dyn ClientCertVerifier> =
-            WebPkiClientVerifier::builder_with_provider(self.roots()?, provider.clone())
-                .build()
-                .map_err(|e| Error::Usage(format!("client verifier: {e}")))?;
-        let mut chain_cache = None;
-        if built.caches_chains {
-            let caching = CachingClientVerifier::new(verifier);
-            verifier = caching.clone();
-            chain_cache = Some(Box::new(move || caching.metrics()) as ReadChainCache);
+        if built.is_set_up {
+            return workload::server(self, provider, suite.version());
         }
+        let verifier = WebPkiClientVerifier::builder_with_provider(self.roots()?, provider.clone())
+            .build()
+            .map_err(|e| Error::Usage(format!("client verifier: {e}")))?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[suite.version()])?
             .with_client_cert_verifier(verifier)
             .with_single_cert(self.credentials.chain()?, self.credentials.key()?)?;
         config.ticketer = built.ticketer;
         config.send_tls13_tickets = self.parameters.tickets;
-        Ok(Side { config: Arc::new(config), chain_cache })
+        Ok(Side { config: Configs::Shared(Arc::new(config)), accounts: Accounts::default() })
     }
 
-    /// The same end with the one identity that it was given.
+    /// The same end with the one identity that it was given, for as long as it lives.
     pub fn with_one_identity(&self) -> Self {
-        Self { population: None, ..self.clone() }
+        Self { population: None, rotation: None, ..self.clone() }
     }
 
     fn roots(&self) -> Result<Arc<RootCertStore>, Error> {

@@ -12,6 +12,7 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 use tokio_util::either::Either;
 
 use super::callers::{Callers, Manner};
+use super::config::Configs;
 use super::{Observer, TlsEnd};
 use crate::Error;
 use crate::pki::SERVER_NAME;
@@ -82,7 +83,7 @@ impl Dialer {
                 server_name,
                 mix,
                 turn: AtomicU64::new(0),
-                observer: Arc::new(Observer::new(&end.credentials.peer, side.chain_cache)?),
+                observer: Arc::new(Observer::new(&end.credentials.peer, side.accounts)?),
             }),
         })
     }
@@ -175,7 +176,7 @@ pub struct Acceptor {
 
 #[derive(Clone)]
 struct ServerTls {
-    acceptor: TlsAcceptor,
+    configs: Configs,
     observer: Arc<Observer>,
     pooled: bool,
 }
@@ -188,9 +189,9 @@ impl Acceptor {
     pub fn new(end: Option<&TlsEnd>) -> Result<Self, Error> {
         let Some(end) = end else { return Ok(Self { tls: None }) };
         let side = end.server()?;
-        let observer = Arc::new(Observer::new(&end.credentials.peer, side.chain_cache)?);
-        let (acceptor, pooled) = (side.config.into(), end.provider.has_pool());
-        Ok(Self { tls: Some(ServerTls { acceptor, observer, pooled }) })
+        let observer = Arc::new(Observer::new(&end.credentials.peer, side.accounts)?);
+        let (configs, pooled) = (side.config, end.provider.has_pool());
+        Ok(Self { tls: Some(ServerTls { configs, observer, pooled }) })
     }
 
     /// The observer of this end, if it speaks TLS.
@@ -206,11 +207,12 @@ impl Acceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let Some(ServerTls { acceptor, observer, pooled }) = &self.tls else {
+        let Some(ServerTls { configs, observer, pooled }) = &self.tls else {
             return Ok(Either::Left(transport));
         };
+        let acceptor = TlsAcceptor::from(configs.next());
         let accepted = match pool(*pooled) {
-            Some(pool) => pool.accept(acceptor, transport).await,
+            Some(pool) => pool.accept(&acceptor, transport).await,
             None => acceptor.accept(transport).await,
         };
         match accepted {

@@ -3,6 +3,7 @@
 //! Generator, server and sidecars all go through this module, so that two arms differ in the
 //! provider and the path only, never in a detail of how a connection is made.
 
+mod accounts;
 mod callers;
 mod config;
 mod dial;
@@ -10,9 +11,11 @@ mod observe;
 mod peers;
 mod provider;
 mod sessions;
+mod workload;
 
 pub use callers::Population;
 pub use config::{TlsEnd, check_parameters};
 pub use dial::{Acceptor, Connection, DialError, Dialer};
 pub use observe::{ChainCacheUse, HandshakeCount, Negotiated, Observations, Observer};
 pub use provider::build as build_provider;
+pub use workload::Rotation;

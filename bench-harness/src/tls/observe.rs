@@ -9,7 +9,7 @@ use rustls_offload::verify::CacheMetrics;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::config::ReadChainCache;
+use super::accounts::{Accounts, Before};
 use super::peers::{Expected, Peers};
 use crate::Error;
 use crate::pki::ExpectedPeer;
@@ -57,6 +57,12 @@ pub struct Observations {
     /// What this end's chain cache did; none if it has no such cache and verified every chain.
     #[serde(default)]
     pub chain_cache: Option<ChainCacheUse>,
+    /// Sessions that a server was offered and did not resume, by reason (`rustls_offload::resume::Refusal`).
+    #[serde(default)]
+    pub refused_sessions: BTreeMap<String, u64>,
+    /// How often this end's certificate and trust bundle were replaced.
+    #[serde(default)]
+    pub rotations: u64,
     /// What of the outcomes was not looked at but follows from the configuration of a proxy, which
     /// admits nothing else: `protocol`, `suite`, `group`, `peer`; or `other end`, if this end tells
     /// nothing and all is what the other end of the same connections saw.
@@ -64,7 +70,8 @@ pub struct Observations {
     pub implied: Vec<String>,
 }
 
-/// What a chain cache did, counted in chains: one a full handshake, none a resumed one.
+/// What a chain cache did, counted in chains: one a full handshake, and one a resumed one where a server asks again
+/// whether the chain still holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChainCacheUse {
     /// Found to have been verified before.
@@ -76,7 +83,7 @@ pub struct ChainCacheUse {
 }
 
 impl ChainCacheUse {
-    fn since(before: CacheMetrics, now: CacheMetrics) -> Self {
+    pub(super) fn since(before: CacheMetrics, now: CacheMetrics) -> Self {
         Self {
             hits: now.hits - before.hits,
             misses: now.misses - before.misses,
@@ -101,6 +108,10 @@ impl Observations {
         self.distinct_peers = self.distinct_peers.max(later.distinct_peers);
         self.new_peers += later.new_peers;
         self.chain_cache = self.chain_cache.or(later.chain_cache);
+        for (why, count) in later.refused_sessions {
+            *self.refused_sessions.entry(why).or_default() += count;
+        }
+        self.rotations += later.rotations;
         self.implied = later.implied;
     }
 
@@ -139,7 +150,7 @@ impl Observations {
 pub struct Observer {
     expected: Expected,
     expected_name: String,
-    read_chain_cache: Option<ReadChainCache>,
+    accounts: Accounts,
     state: Mutex<State>,
 }
 
@@ -147,8 +158,7 @@ pub struct Observer {
 struct State {
     seen: Seen,
     peers: Peers,
-    /// As it was when the counts were last handed out.
-    chain_cache: CacheMetrics,
+    before: Before,
 }
 
 /// What is counted from zero after the counts are handed out.
@@ -165,14 +175,11 @@ impl Observer {
     ///
     /// # Errors
     /// When the peer's certificate is not valid PEM.
-    pub(super) fn new(
-        peer: &ExpectedPeer,
-        read_chain_cache: Option<ReadChainCache>,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(peer: &ExpectedPeer, accounts: Accounts) -> Result<Self, Error> {
         Ok(Self {
             expected: Expected::new(peer)?,
             expected_name: peer.name(),
-            read_chain_cache,
+            accounts,
             state: Mutex::default(),
         })
     }
@@ -214,11 +221,11 @@ impl Observer {
         let mut state = self.state();
         let seen = std::mem::take(&mut state.seen);
         let census = state.peers.take(&self.expected);
-        let chain_cache = self.read_chain_cache.as_ref().map(|read| {
-            let now = read();
-            ChainCacheUse::since(std::mem::replace(&mut state.chain_cache, now), now)
-        });
+        let news = self.accounts.since(&mut state.before);
         let mut failures = seen.failures;
+        if let Some(why) = news.problem {
+            failures.insert(format!("credentials were not replaced: {why}"), 1);
+        }
         if census.misnamed > 0 {
             let reason = format!("peers whose certificate does not name {}", self.expected_name);
             failures.insert(reason, census.misnamed);
@@ -232,7 +239,9 @@ impl Observer {
             meant_to_resume: seen.meant_to_resume,
             distinct_peers: census.distinct,
             new_peers: census.new,
-            chain_cache,
+            chain_cache: news.chain_cache,
+            refused_sessions: news.refused,
+            rotations: news.rotations,
             implied: Vec::new(),
         }
     }

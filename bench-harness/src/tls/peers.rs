@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn issued_leaves_are_told_apart_and_counted_by_period() {
-        let pki = Pki::generate(KeyType::P256, Identities::Fresh).unwrap();
+        let pki = Pki::generate(KeyType::P256, Identities::Fresh, false).unwrap();
         let all = pki.client_issuer.as_ref().unwrap().issue(0, 5).unwrap();
         let (expected, mut peers) = (expected(&pki), Peers::default());
         for identity in [0, 1, 0, 1, 2] {
@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn who_was_not_issued_a_client_identity_is_not_expected() {
-        let pki = Pki::generate(KeyType::P256, Identities::Fresh).unwrap();
-        let other = Pki::generate(KeyType::P256, Identities::Fresh).unwrap();
+        let pki = Pki::generate(KeyType::P256, Identities::Fresh, false).unwrap();
+        let other = Pki::generate(KeyType::P256, Identities::Fresh, false).unwrap();
         let stranger = other.client_issuer.unwrap().issue(0, 1).unwrap().remove(0);
         let expected = expected(&pki);
         assert!(!expected.fits(&stranger.chain));
@@ -168,8 +168,8 @@ mod tests {
 
     #[test]
     fn a_single_identity_is_expected_to_the_byte() {
-        let pki = Pki::generate(KeyType::P256, Identities::default()).unwrap();
-        let other = Pki::generate(KeyType::P256, Identities::default()).unwrap();
+        let pki = Pki::generate(KeyType::P256, Identities::default(), false).unwrap();
+        let other = Pki::generate(KeyType::P256, Identities::default(), false).unwrap();
         let expected = expected(&pki);
         assert!(expected.fits(&pki.client.chain().unwrap()));
         assert!(!expected.fits(&pki.server.chain().unwrap()));

@@ -14,8 +14,9 @@ pub struct Built {
     pub provider: CryptoProvider,
     /// Seals the server's session tickets.
     pub ticketer: Arc<dyn ProducesTickets>,
-    /// Whether its users would have verifiers that remember chains.
-    pub caches_chains: bool,
+    /// Whether its users would set up more of the crate than the provider: identity, policy, verifiers that
+    /// remember chains, and sessions that are judged.
+    pub is_set_up: bool,
 }
 
 /// Builds the named provider with its default choices.
@@ -39,5 +40,5 @@ pub fn build(name: ProviderName) -> Result<Built, Error> {
             (rustls_graviola::default_provider(), rustls_graviola::Ticketer::new()?)
         }
     };
-    Ok(Built { provider, ticketer, caches_chains: name == ProviderName::Offload })
+    Ok(Built { provider, ticketer, is_set_up: name.judges_sessions() })
 }

@@ -48,7 +48,7 @@ impl Bench {
             tickets: 2,
         };
         Self {
-            pki: Pki::generate(KeyType::P256, Identities::default()).unwrap(),
+            pki: Pki::generate(KeyType::P256, Identities::default(), false).unwrap(),
             options: Options { envoy: None, described: vec![stunnel] },
             settings: Settings {
                 rounds: 1,
@@ -59,6 +59,7 @@ impl Bench {
                 rate: None,
                 tls,
                 identities: Identities::default(),
+                rotate_s: None,
                 request_bytes: 0,
                 response_bytes: 1,
                 idle_connections: 1,
@@ -76,6 +77,7 @@ impl Bench {
             parameters,
             credentials: credentials.clone(),
             population: None,
+            rotation: None,
         }
     }
 

@@ -51,41 +51,9 @@ pub(super) fn one_of(
 }
 
 #[cfg(test)]
-pub(super) mod fixture {
-    //! Settings to be refused.
-
-    use crate::settings::{Identities, KeyType, Settings, TlsParameters};
-
-    pub(in super::super) fn settings() -> Settings {
-        Settings {
-            rounds: 1,
-            window_s: 1.0,
-            warmup_s: 0.0,
-            concurrency: 8,
-            load_points: Vec::new(),
-            rate: None,
-            tls: TlsParameters {
-                suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
-                group: "X25519".to_owned(),
-                key_type: KeyType::P256,
-                chain_length: 2,
-                tickets: 2,
-            },
-            identities: Identities::default(),
-            request_bytes: 0,
-            response_bytes: 64,
-            idle_connections: 1,
-            client_cpus: vec![0],
-            server_cpus: vec![1],
-            seed: 1,
-        }
-    }
-}
-
-#[cfg(test)]
 mod tests {
-    use super::fixture::settings;
     use super::*;
+    use crate::settings::fixture::settings;
 
     #[test]
     fn what_a_proxy_cannot_do_is_refused_with_what_to_ask_for() {

@@ -78,14 +78,14 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fit::fixture::settings;
     use super::*;
     use crate::pki::{Pki, SERVER_NAME};
+    use crate::settings::fixture::settings;
     use crate::settings::{Identities, KeyType};
 
     #[test]
     fn the_client_expects_the_server_by_all_its_names() {
-        let pki = Pki::generate(KeyType::P256, Identities::default()).unwrap();
+        let pki = Pki::generate(KeyType::P256, Identities::default(), false).unwrap();
         let mut settings = settings();
         settings.tls.group = "secp256r1".to_owned();
         let values = of(&settings, &pki.client, 0, "127.0.0.1:80".parse().unwrap()).unwrap();

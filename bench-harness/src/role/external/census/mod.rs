@@ -79,9 +79,8 @@ impl Counts {
             failures: self.failures,
             meant_to_resume: if expected.means_to_resume { total } else { 0 },
             distinct_peers: u64::from(total > 0),
-            new_peers: 0,
-            chain_cache: None,
             implied,
+            ..Observations::default()
         }
     }
 }
