@@ -1,12 +1,15 @@
 //! What all example services share: credentials from PEM files, the two rustls configurations, and
 //! a server's side of the handshake.
 //!
-//! The provider goes in at exactly one place each, [`Identity::server_config`] and
-//! [`Identity::client_config`]; everything else is what any rustls application does.
+//! There are two ways to use the crate. *As a provider*, in the plain and the hyper examples: it goes in at exactly one
+//! place each, [`Identity::server_config`] and [`Identity::client_config`]; everything else is what any rustls
+//! application does. *All of it*, in those of axum, tonic and reqwest: [`Identity::mtls`] follows the files as they
+//! rotate, says who may call, and resumes safely.
+
+mod incoming;
 
 use std::error::Error;
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +19,16 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, CommonState, RootCertStore, ServerConfig};
+use rustls_offload::identity::{FileSource, Mtls, MtlsConfig, Watch};
+use rustls_offload::verify::policy::{Policy, PolicyBuilder, Rule};
+use rustls_offload::verify::spiffe::{SpiffeId, TrustDomain};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use webpki::EndEntityCert;
+
+pub use incoming::Incoming;
 
 /// Any failure; examples have nobody to tell them apart for.
 pub type AnyError = Box<dyn Error + Send + Sync>;
@@ -43,15 +51,8 @@ pub struct Identity {
     pub ca: PathBuf,
 }
 
-/// The text of an [`Identity`]'s files, for a library that parses PEM itself.
-pub struct Pem {
-    /// The chain.
-    pub cert: Vec<u8>,
-    /// The private key.
-    pub key: Vec<u8>,
-    /// The trusted roots.
-    pub ca: Vec<u8>,
-}
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Identity {
     /// A server that demands a client certificate.
@@ -81,16 +82,32 @@ impl Identity {
             .with_client_auth_cert(certificates(&self.cert)?, self.private_key()?)?)
     }
 
-    /// The files as they are, after a look at whether each is what it should be.
+    /// Mutual TLS for a workload whose files rotate, as a server for `service` and as a client: those of
+    /// `callers` may call, or everyone of its own trust domain if none is named. Follows the files until the watch is
+    /// dropped.
     ///
     /// # Errors
     /// When a file can't be read or holds something else.
-    pub fn pem(&self) -> Result<Pem, AnyError> {
-        certificates(&self.cert)?;
-        self.private_key()?;
-        self.roots()?;
-        let read = |path: &Path| fs::read(path).map_err(|error| in_file(path, error));
-        Ok(Pem { cert: read(&self.cert)?, key: read(&self.key)?, ca: read(&self.ca)? })
+    pub fn mtls(&self, service: &str, callers: &[SpiffeId]) -> Result<(Mtls, Watch), AnyError> {
+        let domain = self.trust_domain()?;
+        let policy = if callers.is_empty() {
+            Policy::builder().allow(Rule::TrustDomain(domain.clone()))
+        } else {
+            let callers = callers.iter().cloned().map(Rule::Id);
+            callers.fold(Policy::builder(), PolicyBuilder::allow)
+        };
+        let provider = Arc::new(rustls_offload::default_provider());
+        let files = FileSource::new(&self.cert, &self.key).bundle(domain, &self.ca);
+        let (identity, watch) = files.watch(&provider, LOOK)?;
+        let mtls = MtlsConfig::new(provider, identity).policy(policy.build());
+        Ok((mtls.alpn(["h2", "http/1.1"]).build(service)?, watch))
+    }
+
+    fn trust_domain(&self) -> Result<TrustDomain, AnyError> {
+        let leaf = &certificates(&self.cert)?[0];
+        let id =
+            spiffe_id(leaf).ok_or_else(|| in_file(&self.cert, "there is no SPIFFE ID in it"))?;
+        Ok(TrustDomain::new(SpiffeId::new(&id)?.domain())?)
     }
 
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, AnyError> {

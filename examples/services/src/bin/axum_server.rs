@@ -2,16 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
 use axum::serve::Listener;
 use clap::Parser;
-use rustls_offload_services::{AnyError, Identity, handshake, next_connection};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
+use rustls_offload::verify::spiffe::SpiffeId;
+use rustls_offload_services::{AnyError, Identity, Incoming};
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 #[derive(Parser)]
@@ -21,52 +19,31 @@ struct Args {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:4433")]
     listen: SocketAddr,
+    /// Who may call, by SPIFFE ID; can be given several times [default: everyone of the same trust domain].
+    #[arg(long)]
+    allow: Vec<SpiffeId>,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
     let args = Args::parse();
-    let acceptor = TlsAcceptor::from(Arc::new(args.identity.server_config()?));
-    let tcp = TcpListener::bind(args.listen).await?;
-    println!("listening on {}", tcp.local_addr()?);
+    let (mtls, _watch) = args.identity.mtls("axum", &args.allow)?;
+    let incoming = Incoming::listen(args.listen, mtls).await?;
     let app = Router::new().route("/", get(async || "hello from axum"));
-    Ok(axum::serve(TlsListener { tcp, acceptor, handshakes: JoinSet::new() }, app).await?)
+    Ok(axum::serve(TlsListener(incoming), app).await?)
 }
 
-type Accepted = Result<(TlsStream<TcpStream>, SocketAddr), AnyError>;
-
-/// Runs every handshake in a task of its own and hands over whichever is done: axum takes one
-/// connection after the other, and a slow client must not keep the rest waiting.
-struct TlsListener {
-    tcp: TcpListener,
-    acceptor: TlsAcceptor,
-    handshakes: JoinSet<Accepted>,
-}
+struct TlsListener(Incoming);
 
 impl Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            tokio::select! {
-                tcp = next_connection(&self.tcp) => {
-                    let acceptor = self.acceptor.clone();
-                    self.handshakes.spawn(async move {
-                        let address = tcp.peer_addr()?;
-                        Ok((handshake(&acceptor, tcp).await?, address))
-                    });
-                }
-                Some(done) = self.handshakes.join_next() => match done {
-                    Ok(Ok(accepted)) => return accepted,
-                    Ok(Err(error)) => eprintln!("connection: {error}"),
-                    Err(panic) => eprintln!("handshake task: {panic}"),
-                },
-            }
-        }
+        self.0.next().await
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.tcp.local_addr()
+        self.0.local_addr()
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
+use rustls_offload::verify::spiffe::{ExpectedServer, SpiffeId};
 use rustls_offload_services::{AnyError, Identity};
 
 #[derive(Parser)]
@@ -12,13 +13,18 @@ struct Args {
     /// Where the server listens.
     #[arg(long, default_value = "127.0.0.1:4433")]
     connect: SocketAddr,
+    /// Whom to expect there, by SPIFFE ID.
+    #[arg(long, default_value = "spiffe://example.org/server")]
+    server: SpiffeId,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
     let args = Args::parse();
+    let (mtls, _watch) = args.identity.mtls("reqwest", &[])?;
+    let config = mtls.client(ExpectedServer::Id(args.server))?;
     let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(args.identity.client_config()?)
+        .tls_backend_preconfigured(config.as_ref().clone())
         .resolve("localhost", args.connect)
         .build()?;
     let url = format!("https://localhost:{}/", args.connect.port());

@@ -1,13 +1,20 @@
-//! tonic over mutual TLS, the client: as in `tonic_server`, the provider is the process's default.
-//! Asks the gRPC health service how the server is and prints the answer.
+//! tonic over mutual TLS, the client: a channel whose connector makes the TLS connection. Asks the gRPC health service
+//! how the server is and prints the answer.
 
 use std::net::SocketAddr;
 
 use clap::Parser;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls_offload::verify::spiffe::{ExpectedServer, SpiffeId};
 use rustls_offload_services::{AnyError, HANDSHAKE_TIMEOUT, Identity};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tower::service_fn;
 
 #[derive(Parser)]
 struct Args {
@@ -16,22 +23,26 @@ struct Args {
     /// Where the server listens.
     #[arg(long, default_value = "127.0.0.1:4433")]
     connect: SocketAddr,
+    /// Whom to expect there, by SPIFFE ID.
+    #[arg(long, default_value = "spiffe://example.org/server")]
+    server: SpiffeId,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
     let args = Args::parse();
-    rustls_offload::default_provider()
-        .install_default()
-        .map_err(|_| "another provider is installed already")?;
-    let pem = args.identity.pem()?;
-    let tls = ClientTlsConfig::new()
-        .identity(tonic::transport::Identity::from_pem(pem.cert, pem.key))
-        .ca_certificate(Certificate::from_pem(pem.ca))
-        .domain_name("localhost")
-        .timeout(HANDSHAKE_TIMEOUT);
-    let url = format!("https://{}", args.connect);
-    let channel = Channel::from_shared(url)?.tls_config(tls)?.connect().await?;
+    let (mtls, _watch) = args.identity.mtls("tonic", &[])?;
+    let connector = TlsConnector::from(mtls.client(ExpectedServer::Id(args.server))?);
+    let connect = service_fn(move |_| {
+        let connector = connector.clone();
+        async move {
+            let tcp = TcpStream::connect(args.connect).await?;
+            let connecting = connector.connect(ServerName::try_from("localhost")?, tcp);
+            let tls = timeout(HANDSHAKE_TIMEOUT, connecting).await??;
+            Ok::<_, AnyError>(TokioIo::new(tls))
+        }
+    });
+    let channel = Channel::from_static("http://localhost").connect_with_connector(connect).await?;
     let request = HealthCheckRequest { service: String::new() };
     let answer = HealthClient::new(channel).check(request).await?;
     println!("{:?}", answer.into_inner().status());

@@ -62,6 +62,51 @@ fn tonic_and_tonic() {
     serves(TONIC);
 }
 
+#[test]
+fn who_may_not_call_is_refused() {
+    let certificates = Certificates::new();
+    for pair in [AXUM, TONIC] {
+        for (allowed, served) in
+            [("spiffe://example.org/other", false), ("spiffe://example.org/client", true)]
+        {
+            let server = Server::start_with(pair, &certificates, &["--allow", allowed]);
+            let output = certificates.client(pair, &server);
+            assert_eq!(output.status.success(), served, "{allowed}: {}", said(&output));
+        }
+    }
+}
+
+#[test]
+fn another_server_than_expected_is_refused() {
+    let certificates = Certificates::new();
+    for pair in [AXUM, TONIC] {
+        let server = Server::start(pair, &certificates);
+        let mut command = certificates.command(pair.client, "client");
+        command.args(["--connect", &server.address, "--server", "spiffe://example.org/other"]);
+        let output = command.output().unwrap();
+        assert!(!output.status.success(), "{}", said(&output));
+    }
+}
+
+/// All files become those of another root: who has credentials of that one is served by a server that was not
+/// started again.
+#[test]
+fn a_server_takes_up_files_that_rotate() {
+    let (certificates, next) = (Certificates::new(), Certificates::new());
+    for pair in [AXUM, TONIC] {
+        let server = Server::start(pair, &certificates);
+        assert!(!next.client(pair, &server).status.success());
+        certificates.become_like(&next);
+        let served = || next.client(pair, &server).status.success();
+        let rotated = (0..PATIENCE.as_secs() * 5).any(|_| {
+            std::thread::sleep(Duration::from_millis(200));
+            served()
+        });
+        assert!(rotated, "{}", pair.server);
+        certificates.become_like(&Certificates::new());
+    }
+}
+
 /// In TLS 1.3 the client is done before the server has seen its certificate, so it is the first read
 /// that tells. This client writes nothing, for a reset might then overtake the alert.
 fn alert_from(server: &Server, config: ClientConfig) -> AlertDescription {

@@ -65,6 +65,15 @@ impl Certificates {
         command
     }
 
+    /// Replaces the server's credentials and the root, each file by renaming.
+    pub(crate) fn become_like(&self, other: &Self) {
+        for file in ["server.key", "server.pem", "root.pem"] {
+            let new = self.path(&format!("{file}.new"));
+            std::fs::copy(other.path(file), &new).unwrap();
+            std::fs::rename(new, self.path(file)).unwrap();
+        }
+    }
+
     pub(crate) fn client(&self, pair: Pair, server: &Server) -> Output {
         let mut command = self.command(pair.client, "client");
         command.args(["--connect", &server.address]).output().unwrap()
@@ -80,9 +89,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(pair: Pair, certificates: &Certificates) -> Self {
+        Self::start_with(pair, certificates, &[])
+    }
+
+    pub(crate) fn start_with(pair: Pair, certificates: &Certificates, args: &[&str]) -> Self {
         let mut child = certificates
             .command(pair.server, "server")
             .args(["--listen", "127.0.0.1:0"])
+            .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
