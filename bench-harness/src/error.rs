@@ -105,6 +105,20 @@ pub enum Error {
     /// A message between the command and a role, or a stored document, is not what it should be.
     #[error("malformed message between processes: {0}")]
     Message(#[from] serde_json::Error),
+    /// A file that was to be read is not what it should be.
+    #[error("{path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Results were to be ranked that did not measure the same, or can't be believed.
+    #[error("these results can't be ranked against each other:\n  {reasons}")]
+    Incomparable {
+        /// Each reason, a line each.
+        reasons: String,
+    },
     /// Something was measured that must not be believed.
     #[error("the run is invalid for {count} reasons, listed above; do not use its figures")]
     Invalid {
@@ -122,10 +136,12 @@ impl Error {
         move |source| Self::Io { what: what.into(), source }
     }
 
-    /// The exit code: 2 for a mistake in the call, 130 for an interrupt, 1 for everything else.
+    /// The exit code: 2 for a mistake in the call, 5 for results that can't be compared, 130 for an
+    /// interrupt, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::UnknownName { .. } => 2,
+            Self::Usage(_) | Self::UnknownName { .. } | Self::Unreadable { .. } => 2,
+            Self::Incomparable { .. } => 5,
             Self::Interrupted => 130,
             _ => 1,
         }

@@ -3,12 +3,14 @@
 //!
 //! Data flows one way: [`cli`] turns arguments into [`settings`] and arms; [`experiment`] starts the
 //! processes of each arm ([`role`], along a [`path`]), makes load ([`load`]) and measures
-//! ([`measure`]); [`report`] turns what was measured into a document and tables. [`tls`] and [`pki`]
-//! are what every role shares, [`machine`] describes where it all happened.
+//! ([`measure`]); [`report`] turns what was measured into a document and tables, and [`compare`] ranks
+//! such documents. [`tls`] and [`pki`] are what every role shares, [`machine`] describes where it all
+//! happened.
 //!
 //! It is a library for the sake of its tests; the command is its interface.
 
 pub mod cli;
+pub mod compare;
 mod error;
 pub mod experiment;
 pub mod load;

@@ -1,7 +1,9 @@
 //! The command line: what can be asked for, and the exit codes.
 //!
-//! 0: done; 1: the run is invalid or a tool failed; 2: a mistake in the call; 130: interrupted.
+//! 0: done; 1: the run is invalid or a tool failed; 2: a mistake in the call; 5: results that must not be
+//! compared; 130: interrupted.
 
+mod compare;
 mod doctor;
 mod limits;
 mod parse;
@@ -36,6 +38,8 @@ enum Command {
     },
     /// Time every algorithm on every implementation.
     Primitives(primitives::Args),
+    /// Rank instances by their results.
+    Compare(compare::Args),
     /// Print the JSON schema of result files.
     Schema,
     /// Be a role process (used by `run` itself).
@@ -54,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Primitives(args) => {
             primitives::run(&args).map_err(Error::from).and_then(|text| print(&text))
         }
+        Command::Compare(args) => compare::run(&args).and_then(|text| print(&text)),
         Command::Schema => print_schema(),
         Command::Launch(args) => role::external::launch(&args),
         // The parent has the message already; the exit status is all that is left to tell.

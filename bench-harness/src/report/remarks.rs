@@ -17,6 +17,15 @@ const LATE: f64 = 0.25;
 
 /// Remarks, warnings and the verdict on the handshakes, a line each.
 pub(super) fn render(result: &RunResult) -> String {
+    lines(result).join("\n")
+}
+
+/// What casts doubt on a result's figures, a line each.
+pub fn warnings(result: &RunResult) -> Vec<String> {
+    lines(result).into_iter().filter(|line| line.starts_with("warning: ")).collect()
+}
+
+fn lines(result: &RunResult) -> Vec<String> {
     let problems = result.problems();
     let mut lines = Vec::new();
     lines.extend(build(result));
@@ -33,7 +42,7 @@ pub(super) fn render(result: &RunResult) -> String {
         None if problems.is_empty() => lines.extend(verified(result)),
         None => {}
     }
-    lines.join("\n")
+    lines
 }
 
 fn build(result: &RunResult) -> Option<String> {
