@@ -62,13 +62,18 @@ pub enum ExpectedPeer {
         /// With a slash at its end.
         spiffe_prefix: String,
     },
+    /// All whose leaf has this SPIFFE ID and no other.
+    Named {
+        /// The SPIFFE ID.
+        spiffe_id: String,
+    },
 }
 
 impl ExpectedPeer {
     /// What results call the expected peers: the SPIFFE ID, or the prefix and an asterisk.
     pub fn name(&self) -> String {
         match self {
-            Self::Only { spiffe_id, .. } => spiffe_id.clone(),
+            Self::Only { spiffe_id, .. } | Self::Named { spiffe_id } => spiffe_id.clone(),
             Self::IssuedUnder { spiffe_prefix, .. } => format!("{spiffe_prefix}*"),
         }
     }
@@ -175,6 +180,16 @@ impl Pki {
         let renewal = |path: &str| Renewal { issuer: issuer.clone(), path: path.to_owned() };
         let renewal = rotates.then(|| [CLIENT, SERVER].map(renewal));
         Ok(Self { client, server, client_issuer: many.then_some(issuer), renewal })
+    }
+}
+
+impl Pki {
+    /// With both ends expecting a workload of this name, whoever issues its certificates.
+    pub fn of_workload(mut self, spiffe_id: &str) -> Self {
+        let peer = ExpectedPeer::Named { spiffe_id: spiffe_id.to_owned() };
+        self.client.peer = peer.clone();
+        self.server.peer = peer;
+        self
     }
 }
 

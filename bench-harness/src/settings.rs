@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 mod identities;
+mod source;
 
 pub use identities::{Identities, IdentityCount, MOST_IDENTITIES, Popularity};
+pub use source::IdentitySource;
 
 /// The most connections or handshakes that a run may keep in flight.
 pub const MOST_IN_FLIGHT: usize = 8192;
@@ -36,6 +38,9 @@ pub struct Settings {
     /// Whose certificates the clients present.
     #[serde(default)]
     pub identities: Identities,
+    /// Where both ends' certificates come from.
+    #[serde(default)]
+    pub identity: IdentitySource,
     /// From one replacement of both ends' certificates and trust bundles to the next, in seconds.
     #[serde(default)]
     pub rotate_s: Option<f64>,
@@ -234,7 +239,7 @@ impl fmt::Display for Workload {
 pub(crate) mod fixture {
     //! Settings for tests.
 
-    use super::{Identities, KeyType, Settings, TlsParameters};
+    use super::{Identities, IdentitySource, KeyType, Settings, TlsParameters};
 
     pub(crate) fn settings() -> Settings {
         Settings {
@@ -252,6 +257,7 @@ pub(crate) mod fixture {
                 tickets: 2,
             },
             identities: Identities::default(),
+            identity: IdentitySource::TestPki,
             rotate_s: None,
             request_bytes: 0,
             response_bytes: 64,

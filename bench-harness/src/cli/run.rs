@@ -17,8 +17,8 @@ use crate::machine::{Machine, instance};
 use crate::path::{self, Path};
 use crate::report::{self, RunResult};
 use crate::settings::{
-    HandshakeMix, Identities, IdentityCount, KeyType, Popularity, ProviderName, Settings,
-    TlsParameters, Workload,
+    HandshakeMix, Identities, IdentityCount, IdentitySource, KeyType, Popularity, ProviderName,
+    Settings, TlsParameters, Workload,
 };
 use crate::tls::check_parameters;
 
@@ -47,6 +47,16 @@ pub(super) struct RunArgs {
     /// Handshakes that resume, in percent: short for the handshake kind mix=F.
     #[arg(long, value_name = "PERCENT", conflicts_with = "handshake", value_parser = parse::percent)]
     resume: Option<HandshakeMix>,
+    /// Who issues both ends' certificates: test-pki, made for the run; or workload-api[:ENDPOINT], the SPIFFE
+    /// Workload API there or where SPIFFE_ENDPOINT_SOCKET says. Only `offload` has the latter; both ends are then the
+    /// workload that the API takes this program for.
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        default_value_t,
+        conflicts_with_all = ["identities", "key", "rotate"]
+    )]
+    identity: IdentitySource,
     /// Replace both ends' certificates and trust bundles so often, in seconds, while they are under load. Only
     /// `offload` can; the certificates of many client identities stay.
     #[arg(long, value_name = "SECONDS", value_parser = parse::rotation)]
@@ -222,6 +232,7 @@ impl RunArgs {
                 tickets: self.tickets,
             },
             identities: self.identities()?,
+            identity: self.identity.clone(),
             rotate_s: self.rotate,
             request_bytes: self.request_bytes,
             response_bytes: self.response_bytes,
@@ -267,10 +278,11 @@ impl RunArgs {
             })
             .collect();
         let arms = experiment::arms(&paths, &self.provider, &workloads);
-        match arms.iter().find(|arm| self.rotate.is_some() && !arm.can_rotate()) {
+        let replaced = self.rotate.is_some() || self.identity != IdentitySource::TestPki;
+        match arms.iter().find(|arm| replaced && !arm.can_rotate()) {
             Some(fixed) => Err(Error::Usage(format!(
-                "credentials can't be replaced in `{fixed}`; with --rotate, choose paths and providers that can \
-                 (--path in-process,sidecar --provider offload)"
+                "credentials can't be replaced in `{fixed}`; with --rotate or --identity workload-api, choose paths \
+                 and providers that can (--path in-process,sidecar --provider offload)"
             ))),
             None => Ok(arms),
         }

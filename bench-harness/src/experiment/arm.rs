@@ -18,7 +18,8 @@ pub struct Arm {
 }
 
 impl Arm {
-    /// Whether credentials can be replaced under load: there are none, or both ends have identities that rotate.
+    /// Whether its credentials can come from elsewhere and be replaced under load: there are none, or both ends have
+    /// identities that rotate.
     pub fn can_rotate(&self) -> bool {
         self.path.tls_ends().is_none() || self.provider == Some(ProviderName::Offload)
     }

@@ -26,6 +26,7 @@ use crate::pki::Pki;
 use crate::report::{ArmResult, LoadPoint, RunResult};
 use crate::settings::{Settings, Workload};
 use crate::stats::Spread;
+use crate::tls::workload_id;
 
 /// Length of the generator's self-calibration for each arm, in seconds.
 const CALIBRATION_S: f64 = 0.15;
@@ -54,7 +55,10 @@ pub async fn run(
     progress: &dyn Progress,
 ) -> Result<(), Error> {
     let rotates = settings.rotate_s.is_some();
-    let pki = Pki::generate(settings.tls.key_type, settings.identities, rotates)?;
+    let mut pki = Pki::generate(settings.tls.key_type, settings.identities, rotates)?;
+    if let Some(endpoint) = settings.identity.endpoint() {
+        pki = pki.of_workload(&workload_id(endpoint)?);
+    }
     progress.phase("starting roles", arms.len() as u64);
     let mut stages = Vec::new();
     for arm in arms {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::pki::Pki;
-use crate::settings::{HandshakeMix, Identities, Settings};
+use crate::settings::{HandshakeMix, Identities, IdentitySource, Settings};
 use crate::tls::{Negotiated, Observations};
 
 /// What every handshake of an arm must have come to.
@@ -28,7 +28,7 @@ impl Expected {
             server_id: pki.client.peer.name(),
             client_id: pki.server.peer.name(),
             identities: settings.identities,
-            rotates: settings.rotate_s.is_some(),
+            rotates: settings.rotate_s.is_some() || settings.identity != IdentitySource::TestPki,
             mix,
         }
     }

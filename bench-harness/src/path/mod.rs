@@ -193,6 +193,7 @@ impl Ground<'_> {
             parameters: self.settings.tls.clone(),
             credentials: credentials.clone(),
             population: None,
+            workload_api: self.settings.identity.endpoint().map(str::to_owned),
             rotation: rotation
                 .map(|(renewal, period_s)| Rotation { renewal: renewal.clone(), period_s }),
         }

@@ -36,7 +36,7 @@ fn heading(result: &RunResult) -> String {
     let (tls, processor) = (&result.settings.tls, &result.machine.processor);
     format!(
         "{} ({} CPUs, {}), kernel {}\n{}, {}, {:?} chain of {}, client certificate required, {} \
-         tickets; {}{}; {} in flight; client on CPU {:?}, server on CPU {:?}\n",
+         tickets; {}{}{}; {} in flight; client on CPU {:?}, server on CPU {:?}\n",
         processor.model.as_deref().unwrap_or("unknown CPU"),
         processor.logical_cpus.map_or_else(dash, |cpus| cpus.to_string()),
         result.instance.name,
@@ -47,11 +47,17 @@ fn heading(result: &RunResult) -> String {
         tls.chain_length,
         tls.tickets,
         result.settings.identities,
+        issuer(result),
         result.settings.rotate_s.map_or_else(String::new, |s| format!(", renewed every {s} s")),
         result.settings.concurrency,
         result.settings.client_cpus,
         result.settings.server_cpus,
     )
+}
+
+fn issuer(result: &RunResult) -> String {
+    let api = result.settings.identity.endpoint();
+    api.map_or_else(String::new, |endpoint| format!(", issued by the Workload API at {endpoint}"))
 }
 
 type Section = Option<(String, Table)>;

@@ -77,6 +77,11 @@ impl Rotations {
         }
     }
 
+    /// As somebody else counts.
+    pub(super) fn set(&self, count: u64, problem: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (count, problem);
+    }
+
     fn read(&self) -> (u64, Option<String>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -223,6 +223,7 @@ mod tests {
             parameters: parameters.clone(),
             credentials,
             population,
+            workload_api: None,
             rotation: None,
         };
         let population = pki.client_issuer.map(|issuer| Population { issuer, identities, seed: 1 });

@@ -28,6 +28,8 @@ pub struct TlsEnd {
     pub credentials: Credentials,
     /// The client's many identities, if it is a client that has them.
     pub population: Option<Population>,
+    /// Where the Workload API is that it gets its own credentials from, in place of those above.
+    pub workload_api: Option<String>,
     /// How its certificate and its trust bundle are replaced, if they are.
     pub rotation: Option<Rotation>,
 }

@@ -4,6 +4,7 @@
 //! provider and the path only, never in a detail of how a connection is made.
 
 mod accounts;
+mod agent;
 mod callers;
 mod config;
 mod dial;
@@ -13,6 +14,7 @@ mod provider;
 mod sessions;
 mod workload;
 
+pub use agent::workload_id;
 pub use callers::Population;
 pub use config::{TlsEnd, check_parameters};
 pub use dial::{Acceptor, Connection, DialError, Dialer};

@@ -22,6 +22,7 @@ type Fingerprint = [u8; 32];
 pub(super) enum Expected {
     Only(CertificateDer<'static>),
     IssuedUnder { intermediate: CertificateDer<'static>, spiffe_prefix: String },
+    Named { spiffe_id: String },
 }
 
 impl Expected {
@@ -32,15 +33,17 @@ impl Expected {
                 intermediate: pki::certificate(intermediate_pem)?,
                 spiffe_prefix: spiffe_prefix.clone(),
             },
+            ExpectedPeer::Named { spiffe_id } => Self::Named { spiffe_id: spiffe_id.clone() },
         })
     }
 
     /// Whether a verified chain may be a peer's: is its leaf the one, or does it come with the right
-    /// intermediate, in which case the leaf's SPIFFE ID remains to be checked.
+    /// intermediate, or can only its leaf's SPIFFE ID tell; in these cases that remains to be checked.
     pub(super) fn fits(&self, chain: &[CertificateDer<'_>]) -> bool {
         match (self, chain) {
             (Self::Only(expected), [leaf, ..]) => leaf == expected,
             (Self::IssuedUnder { intermediate, .. }, [_, issuer]) => issuer == intermediate,
+            (Self::Named { .. }, [_, ..]) => true,
             _ => false,
         }
     }
@@ -52,6 +55,10 @@ impl Expected {
             Self::IssuedUnder { intermediate, spiffe_prefix } => {
                 issued_under(leaf, intermediate, spiffe_prefix).unwrap_or(false)
             }
+            Self::Named { spiffe_id } => Certificate::from_der(leaf)
+                .ok()
+                .and_then(|leaf| only_uri(&leaf))
+                .is_some_and(|uri| uri == *spiffe_id),
         }
     }
 }
@@ -63,11 +70,17 @@ fn issued_under(
 ) -> Option<bool> {
     let leaf = Certificate::from_der(leaf).ok()?;
     let issuer = Certificate::from_der(intermediate).ok()?;
-    let leaf = leaf.tbs_certificate();
-    let (_, names) = leaf.get_extension::<SubjectAltName>().ok()??;
+    let id = only_uri(&leaf)?;
+    let issued = leaf.tbs_certificate().issuer() == issuer.tbs_certificate().subject();
+    Some(id.starts_with(spiffe_prefix) && issued)
+}
+
+/// The URI among its names, if there is exactly one.
+fn only_uri(leaf: &Certificate) -> Option<String> {
+    let (_, names) = leaf.tbs_certificate().get_extension::<SubjectAltName>().ok()??;
     let uris: Vec<&str> = names.0.iter().filter_map(uri).collect();
     let [id] = uris[..] else { return None };
-    Some(id.starts_with(spiffe_prefix) && leaf.issuer() == issuer.tbs_certificate().subject())
+    Some(id.to_owned())
 }
 
 fn uri(name: &GeneralName) -> Option<&str> {
@@ -164,6 +177,19 @@ mod tests {
         assert!(expected.fits(&server));
         peers.see(&server[0]);
         assert_eq!(peers.take(&expected), Census { distinct: 1, new: 1, misnamed: 1 });
+    }
+
+    #[test]
+    fn a_workload_is_known_by_its_name_alone() {
+        let pki = Pki::generate(KeyType::P256, Identities::default(), false).unwrap();
+        let pki = pki.of_workload("spiffe://mtls-bench.test/client");
+        let (expected, mut peers) = (expected(&pki), Peers::default());
+        for chain in [pki.client.chain().unwrap(), pki.server.chain().unwrap()] {
+            assert!(expected.fits(&chain));
+            peers.see(&chain[0]);
+        }
+        assert_eq!(peers.take(&expected), Census { distinct: 2, new: 2, misnamed: 1 });
+        assert!(!expected.fits(&[]));
     }
 
     #[test]

@@ -19,10 +19,11 @@ use rustls_offload::verify::spiffe::{ExpectedServer, SpiffeId, TrustBundle, Trus
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Accounts, Rotations};
+use super::agent;
 use super::config::{Configs, Side, TlsEnd};
 use super::provider;
 use crate::Error;
-use crate::pki::{self, Renewal, TRUST_DOMAIN};
+use crate::pki::{self, ExpectedPeer, Renewal, TRUST_DOMAIN};
 use crate::rhythm::Rhythm;
 use crate::settings::KeyType;
 
@@ -47,7 +48,8 @@ pub(super) fn client(
     version: Version,
 ) -> Result<Side<ClientConfig>, Error> {
     let (identity, rotations) = identity(end, &provider)?;
-    let verifier = identity.server_verifier(ExpectedServer::Id(SpiffeId::new(&pki::server_id())?));
+    let expected = named(end).unwrap_or_else(|| Ok(SpiffeId::new(&pki::server_id())?))?;
+    let verifier = identity.server_verifier(ExpectedServer::Id(expected));
     let chains = verifier.clone();
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])?
@@ -59,14 +61,18 @@ pub(super) fn client(
     Ok(Side { config, accounts: Accounts { chain_cache, resumption: None, rotations } })
 }
 
-/// A server that lets in who is of the trust domain, by full handshakes and by judged sessions.
+/// A server that lets in whom it expects, or else who is of the trust domain, by full handshakes and by judged sessions.
 pub(super) fn server(
     end: &TlsEnd,
     provider: Arc<CryptoProvider>,
     version: Version,
 ) -> Result<Side<Configs>, Error> {
     let (identity, rotations) = identity(end, &provider)?;
-    let policy = Policy::builder().allow(Rule::TrustDomain(domain()?)).build();
+    let callers = match named(end) {
+        Some(id) => Rule::Id(id?),
+        None => Rule::TrustDomain(domain()?),
+    };
+    let policy = Policy::builder().allow(callers).build();
     let (chains, callers) = (identity.client_verifier().clone(), Callers::new(policy));
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])?
@@ -87,11 +93,23 @@ pub(super) fn server(
     Ok(Side { config: Configs::Own(resumption), accounts })
 }
 
-/// The identity of this end, which rotates by itself if it is to.
+/// The only peer that an end knows by name, if there is one.
+fn named(end: &TlsEnd) -> Option<Result<SpiffeId, Error>> {
+    match &end.credentials.peer {
+        ExpectedPeer::Named { spiffe_id } => Some(SpiffeId::new(spiffe_id).map_err(Error::from)),
+        ExpectedPeer::Only { .. } | ExpectedPeer::IssuedUnder { .. } => None,
+    }
+}
+
+/// The identity of this end, which rotates by itself if it is to, or as the Workload API says.
 fn identity(
     end: &TlsEnd,
     provider: &Arc<CryptoProvider>,
 ) -> Result<(Arc<WorkloadIdentity>, Option<Arc<Rotations>>), Error> {
+    if let Some(endpoint) = &end.workload_api {
+        let (identity, rotations) = agent::identity(endpoint, provider)?;
+        return Ok((identity, Some(rotations)));
+    }
     let root = end.credentials.root()?;
     let first = Svid::new(end.credentials.chain()?, end.credentials.key()?, provider)?;
     let identity = WorkloadIdentity::new(provider, credentials(first, [root.clone()])?)?;

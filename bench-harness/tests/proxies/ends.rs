@@ -12,7 +12,7 @@ use mtls_bench::pki::{Credentials, Pki, SERVER_NAME};
 use mtls_bench::role::Role;
 use mtls_bench::role::protocol::{Fault, RoleSpec, ServerSpec, Service};
 use mtls_bench::settings::{
-    HandshakeMix, Identities, KeyType, ProviderName, Settings, TlsParameters,
+    HandshakeMix, Identities, IdentitySource, KeyType, ProviderName, Settings, TlsParameters,
 };
 use mtls_bench::tls::{Dialer, Observations, TlsEnd};
 use rustls::client::{
@@ -59,6 +59,7 @@ impl Bench {
                 rate: None,
                 tls,
                 identities: Identities::default(),
+                identity: IdentitySource::TestPki,
                 rotate_s: None,
                 request_bytes: 0,
                 response_bytes: 1,
@@ -77,6 +78,7 @@ impl Bench {
             parameters,
             credentials: credentials.clone(),
             population: None,
+            workload_api: None,
             rotation: None,
         }
     }

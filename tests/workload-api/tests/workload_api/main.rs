@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails to unwrap is a failed test")]
 
-mod api;
 #[path = "../../../identity/domain.rs"]
 #[allow(dead_code)] // other tests need more of it
 mod domain;
@@ -12,12 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use api::{Answer, Api, Calls, X509Svid, X509SvidResponse};
 use domain::{Domain, provider};
 use rustls_offload::identity::{IdentityError, WorkloadApi, WorkloadIdentity};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tonic::Status;
+use workload_api_tests::{Answer, Api, Calls, X509Svid, X509SvidResponse};
 
 const WEB: &str = "spiffe://one.test/web";
 const DB: &str = "spiffe://one.test/db";

@@ -1,5 +1,4 @@
-//! A Workload API on a Unix socket: the messages and the method of the published protocol
-//! (`workload.proto` of the SPIFFE standards), with whatever a test puts into them.
+//! The messages and the method of the published protocol (`workload.proto` of the SPIFFE standards).
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -20,47 +19,58 @@ use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tower_service::Service;
 
+/// The request, which says nothing.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct X509SvidRequest {}
+pub struct X509SvidRequest {}
 
+/// The whole state of a workload's credentials.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct X509SvidResponse {
+pub struct X509SvidResponse {
+    /// Its identities, the default one first.
     #[prost(message, repeated, tag = "1")]
-    pub(crate) svids: Vec<X509Svid>,
+    pub svids: Vec<X509Svid>,
+    /// CRLs in DER.
     #[prost(bytes = "vec", repeated, tag = "2")]
-    pub(crate) crl: Vec<Vec<u8>>,
+    pub crl: Vec<Vec<u8>>,
+    /// Authorities of other trust domains, one certificate after the other, by the domains' SPIFFE IDs.
     #[prost(map = "string, bytes", tag = "3")]
-    pub(crate) federated_bundles: std::collections::HashMap<String, Vec<u8>>,
+    pub federated_bundles: std::collections::HashMap<String, Vec<u8>>,
 }
 
+/// One identity.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct X509Svid {
+pub struct X509Svid {
+    /// Its name.
     #[prost(string, tag = "1")]
-    pub(crate) spiffe_id: String,
+    pub spiffe_id: String,
     /// The chain, one certificate after the other.
     #[prost(bytes = "vec", tag = "2")]
-    pub(crate) x509_svid: Vec<u8>,
+    pub x509_svid: Vec<u8>,
     /// PKCS#8.
     #[prost(bytes = "vec", tag = "3")]
-    pub(crate) x509_svid_key: Vec<u8>,
+    pub x509_svid_key: Vec<u8>,
+    /// Authorities of its trust domain, one certificate after the other.
     #[prost(bytes = "vec", tag = "4")]
-    pub(crate) bundle: Vec<u8>,
+    pub bundle: Vec<u8>,
 }
 
 /// What the API says to whoever asks, and to whoever is listening.
-pub(crate) type Answer = Result<X509SvidResponse, Status>;
+pub type Answer = Result<X509SvidResponse, Status>;
 
 /// How often the API was asked.
-pub(crate) type Calls = Arc<AtomicUsize>;
+pub type Calls = Arc<AtomicUsize>;
 
 /// A running API; dropped, it is gone, and its connections with it.
-pub(crate) struct Api {
+pub struct Api {
     serving: JoinHandle<()>,
 }
 
 impl Api {
-    /// Serves on `socket` what `answers` has, now and whenever it changes.
-    pub(crate) fn serve(socket: &Path, answers: watch::Receiver<Answer>, calls: Calls) -> Self {
+    /// Serves on `socket` what `answers` has, now and whenever it changes, on the Tokio runtime it is called on.
+    ///
+    /// # Panics
+    /// If the socket can't be listened on.
+    pub fn serve(socket: &Path, answers: watch::Receiver<Answer>, calls: Calls) -> Self {
         let _old = std::fs::remove_file(socket);
         let listener = UnixListenerStream::new(UnixListener::bind(socket).unwrap());
         let server = tonic::transport::Server::builder().add_service(Workload { answers, calls });
