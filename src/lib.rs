@@ -86,6 +86,7 @@
 //!   `aws-lc-rs` on.
 //! - `pool`: the module `pool`, handshakes side by side. Not a default, for it brings Tokio, and stack
 //!   switching, which not every platform has.
+//! - `tpm`: the module `tpm`, private keys in a TPM. Not a default, for it links libtss2 and brings Tokio.
 //! - `workload-api`: certificates from the SPIFFE Workload API. Not a default, for it brings Tokio and gRPC.
 //! - `fips`: the AWS-LC FIPS module alone. The provider is rustls's own
 //!   (`rustls::crypto::default_fips_provider`), `fips()` is true, and nothing is composed: our own
@@ -125,6 +126,9 @@ pub mod verify;
 
 #[cfg(feature = "pool")]
 pub mod pool;
+
+#[cfg(feature = "tpm")]
+pub mod tpm;
 
 mod backend;
 #[cfg(feature = "pool")]

@@ -18,6 +18,10 @@
 //!
 //! One waiting operation is handed back, for the caller to compute as it would without any of this.
 //!
+//! # Waiting for something else
+//! What takes milliseconds elsewhere, a TPM's signature for example, is waited for with [`wait`]: the
+//! coroutine is suspended and its task sleeps until its waker is called. It is in no queue.
+//!
 //! # Layers
 //! | file | holds |
 //! |---|---|
@@ -41,6 +45,7 @@ mod tests;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::thread::LocalKey;
 
 pub(crate) use counters::Counters;
@@ -123,3 +128,25 @@ pub(crate) fn submit<O: Operation>(operation: O) -> Result<O::Outcome, O> {
         None => Err(operation),
     }
 }
+
+/// Whether the caller runs in a coroutine, and can [`wait`].
+pub(crate) fn inside<O: Operation>() -> bool {
+    stack::inside() && O::slot().with(Slot::get).is_some()
+}
+
+/// Polls `poll` to its end, in a coroutine that is suspended meanwhile; `None` if its task was given up.
+///
+/// # Errors
+/// Outside a coroutine, nothing was polled.
+pub(crate) fn wait<O: Operation, T>(
+    poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Result<Option<T>, NoCoroutine> {
+    if !stack::inside() {
+        return Err(NoCoroutine);
+    }
+    O::slot().with(Slot::get).map(|ticket| ticket.wait_outside(poll)).ok_or(NoCoroutine)
+}
+
+/// The caller runs in no coroutine.
+#[derive(Debug)]
+pub(crate) struct NoCoroutine;

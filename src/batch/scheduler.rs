@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::counters::add;
 use super::stack::{self, Fiber, Stack};
@@ -41,6 +41,8 @@ pub(crate) struct Ticket<O: Operation> {
     /// A poll of the task that waits in the middle.
     fiber: RefCell<Option<Fiber>>,
     waker: RefCell<Option<Waker>>,
+    /// Set for a coroutine that waits for something else, when its task is polled.
+    outside: Cell<Option<Waker>>,
     /// The scheduler's events at the time of the last yield.
     seen: Cell<u64>,
     yields: Cell<u32>,
@@ -60,6 +62,8 @@ enum State<O: Operation> {
     Done(O::Outcome),
     /// Lost in a batch that panicked.
     Lost,
+    /// Waits for something else, and whether that knows whom to wake.
+    Outside(bool),
 }
 
 impl<O: Operation> Scheduler<O> {
@@ -163,6 +167,7 @@ impl<O: Operation> Ticket<O> {
             state: RefCell::new(State::None),
             fiber: RefCell::new(None),
             waker: RefCell::new(None),
+            outside: Cell::new(None),
             seen: Cell::new(0),
             yields: Cell::new(0),
             given_up: Cell::new(false),
@@ -190,8 +195,45 @@ impl<O: Operation> Ticket<O> {
             State::Done(outcome) => Ok(outcome),
             State::Alone(operation) => Err(operation),
             State::Lost => panic!("the batch that an operation was in has panicked"),
-            State::None | State::Waiting(_) => unreachable!("resumed without a decision"),
+            State::None | State::Waiting(_) | State::Outside(_) => {
+                unreachable!("resumed without a decision")
+            }
         }
+    }
+
+    /// Called in the task's coroutine: suspends it until `poll` is ready; `None` if the task was given up.
+    pub(super) fn wait_outside<T>(
+        &self,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Option<T> {
+        loop {
+            if self.given_up.get() {
+                return None;
+            }
+            // none before the task was polled with the coroutine suspended: who resumed it may be another task
+            let waker = self.outside.take();
+            if let Some(waker) = &waker
+                && let Poll::Ready(value) = poll(&mut Context::from_waker(waker))
+            {
+                return Some(value);
+            }
+            self.state.replace(State::Outside(waker.is_some()));
+            stack::suspend();
+            self.state.replace(State::None);
+        }
+    }
+
+    /// Whether the task's coroutine waits for something else than a batch.
+    pub(super) fn outside(&self) -> bool {
+        matches!(*self.state.borrow(), State::Outside(_))
+    }
+
+    /// Called when the task is polled while its coroutine waits for something else: has it look again. Returns whether
+    /// it goes on to wait for that, which has `waker` now.
+    pub(super) fn look_outside(self: &Rc<Self>, waker: &Waker) -> bool {
+        self.outside.set(Some(waker.clone()));
+        self.resume();
+        matches!(*self.state.borrow(), State::Outside(true))
     }
 
     /// Called when the task is polled while its coroutine waits: runs what is to be run. Returns

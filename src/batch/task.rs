@@ -73,6 +73,10 @@ impl<O: Operation, F: Future + 'static> Batched<O, F> {
             let waited = self.ticket.suspended();
             if !waited {
                 self.start(cx.waker());
+            } else if self.ticket.outside() {
+                if self.ticket.look_outside(cx.waker()) {
+                    return Poll::Pending;
+                }
             } else if !self.ticket.decide(cx) {
                 yield_to_runtime(cx);
                 return Poll::Pending;

@@ -393,3 +393,97 @@ fn tasks_nest() {
         [(0, 2), (1, 2)]
     );
 }
+
+/// What a coroutine waits for that is in no queue: a value, and who to wake when it comes.
+#[derive(Default)]
+struct Outside {
+    value: Cell<Option<u64>>,
+    waker: Cell<Option<Waker>>,
+    polls: Cell<u32>,
+}
+
+impl Outside {
+    fn wait(&self) -> Option<u64> {
+        let poll = |cx: &mut Context<'_>| {
+            self.polls.set(self.polls.get() + 1);
+            self.waker.set(Some(cx.waker().clone()));
+            self.value.take().map_or(Poll::Pending, Poll::Ready)
+        };
+        super::wait::<Double, u64>(poll).unwrap()
+    }
+
+    fn set(&self, value: u64) {
+        self.value.set(Some(value));
+        self.waker.take().unwrap().wake();
+    }
+}
+
+#[test]
+fn what_is_waited_for_outside_holds_up_nobody_and_is_not_polled_for() {
+    run(async |scheduler| {
+        let outside = Rc::new(Outside::default());
+        let waiting = Rc::clone(&outside);
+        let first = spawn(&scheduler, async move { waiting.wait() });
+        let others: Vec<_> =
+            (0..20).map(|n| spawn(&scheduler, async move { operate(0, n) })).collect();
+        all(others).await;
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        assert_eq!(outside.polls.get(), 1, "nobody has woken it");
+        outside.set(7);
+        assert_eq!(first.await.unwrap(), Some(7));
+    });
+}
+
+#[test]
+fn batches_and_waits_outside_may_alternate_in_one_poll() {
+    run(async |scheduler| {
+        let outsides: Vec<_> = (0..9).map(|_| Rc::new(Outside::default())).collect();
+        let tasks: Vec<_> = outsides
+            .iter()
+            .map(|outside| {
+                let outside = Rc::clone(outside);
+                spawn(&scheduler, async move {
+                    operate(0, 1);
+                    let first = outside.wait();
+                    operate(1, 2);
+                    (first, outside.wait())
+                })
+            })
+            .collect();
+        for value in [3_u64, 4] {
+            while !outsides.iter().all(|outside| {
+                let waker = outside.waker.take();
+                let ready = waker.is_some();
+                outside.waker.set(waker);
+                ready
+            }) {
+                yield_now().await;
+            }
+            outsides.iter().for_each(|outside| outside.set(value));
+        }
+        assert!(all(tasks).await.into_iter().all(|values| values == (Some(3), Some(4))));
+    });
+}
+
+#[test]
+fn who_is_dropped_waits_for_nothing_outside() {
+    run(async |scheduler| {
+        let outside = Rc::new(Outside::default());
+        let (waiting, told) = (Rc::clone(&outside), Rc::new(Cell::new(None)));
+        let result = Rc::clone(&told);
+        let task = spawn(&scheduler, async move { result.set(Some(waiting.wait())) });
+        while outside.polls.get() == 0 {
+            yield_now().await;
+        }
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_eq!(told.get(), Some(None));
+    });
+}
+
+#[test]
+fn outside_a_coroutine_nothing_is_polled() {
+    assert!(super::wait::<Double, ()>(|_| unreachable!()).is_err());
+}

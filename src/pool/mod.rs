@@ -260,6 +260,20 @@ impl fmt::Debug for HandshakePool {
     }
 }
 
+/// Has a handshake in a pool wait for what comes from elsewhere, while others go on.
+#[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "nothing else is waited for"))]
+pub(crate) fn wait<T>(
+    poll: impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<T>,
+) -> Result<Option<T>, crate::batch::NoCoroutine> {
+    crate::batch::wait::<Crypto, T>(poll)
+}
+
+/// Whether the caller runs in a pool's coroutine.
+#[cfg_attr(not(feature = "tpm"), allow(dead_code, reason = "nobody else asks"))]
+pub(crate) fn inside() -> bool {
+    crate::batch::inside::<Crypto>()
+}
+
 /// Settings of a [`HandshakePool`].
 #[derive(Clone, Debug)]
 pub struct Builder {

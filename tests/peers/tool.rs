@@ -26,8 +26,19 @@ pub(crate) struct Tool {
 impl Tool {
     /// Starts `program` of the Debian package `package`.
     pub(crate) fn start(program: &str, package: &str, args: &[&str]) -> Self {
+        Self::start_with(program, package, args, None)
+    }
+
+    /// With a variable in its environment.
+    pub(crate) fn start_with(
+        program: &str,
+        package: &str,
+        args: &[&str],
+        variable: Option<(&str, &str)>,
+    ) -> Self {
         let mut child = Command::new(program)
             .args(args)
+            .envs(variable)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
