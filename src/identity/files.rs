@@ -17,19 +17,27 @@ use std::{fmt, fs};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::status::Status;
 use super::{Credentials, IdentityError, Svid, WorkloadIdentity};
 use crate::verify::spiffe::{TrustBundle, TrustDomain};
 
-/// Where the files are. Each is PEM, or DER: then with one certificate. Chain and key may be the same PEM file.
+/// Where the files are. Each is PEM, or DER: then with one certificate or CRL. Chain and key may be the same PEM file.
 #[derive(Clone, Debug)]
 pub struct FileSource {
     chain: PathBuf,
     key: PathBuf,
-    bundles: Vec<(TrustDomain, PathBuf)>,
+    bundles: Vec<BundleFiles>,
+}
+
+/// Where a trust domain's bundle is.
+#[derive(Clone, Debug)]
+struct BundleFiles {
+    domain: TrustDomain,
+    authorities: PathBuf,
+    crls: Option<PathBuf>,
 }
 
 /// The contents of all files at a look; the private key among them is wiped when dropped.
@@ -37,7 +45,13 @@ pub struct FileSource {
 struct Contents {
     chain: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
-    bundles: Vec<Vec<u8>>,
+    bundles: Vec<BundleContents>,
+}
+
+#[derive(PartialEq)]
+struct BundleContents {
+    authorities: Vec<u8>,
+    crls: Option<Vec<u8>>,
 }
 
 /// Looks at the files until it is dropped.
@@ -56,7 +70,21 @@ impl FileSource {
 
     /// The authorities of a trust domain.
     pub fn bundle(mut self, domain: TrustDomain, authorities: impl Into<PathBuf>) -> Self {
-        self.bundles.push((domain, authorities.into()));
+        let authorities = authorities.into();
+        self.bundles.push(BundleFiles { domain, authorities, crls: None });
+        self
+    }
+
+    /// The authorities of a trust domain, and their CRLs: one for every authority of a peer's path, none expired, or the
+    /// peer is refused ([`TrustBundle::with_crls`]).
+    pub fn bundle_with_crls(
+        mut self,
+        domain: TrustDomain,
+        authorities: impl Into<PathBuf>,
+        crls: impl Into<PathBuf>,
+    ) -> Self {
+        let (authorities, crls) = (authorities.into(), Some(crls.into()));
+        self.bundles.push(BundleFiles { domain, authorities, crls });
         self
     }
 
@@ -118,7 +146,15 @@ impl FileSource {
         Ok(Contents {
             chain: read(&self.chain)?,
             key: Zeroizing::new(read(&self.key)?),
-            bundles: self.bundles.iter().map(|(_, path)| read(path)).collect::<Result<_, _>>()?,
+            bundles: self
+                .bundles
+                .iter()
+                .map(|files| {
+                    let authorities = read(&files.authorities)?;
+                    let crls = files.crls.as_ref().map(read).transpose()?;
+                    Ok(BundleContents { authorities, crls })
+                })
+                .collect::<Result<_, IdentityError>>()?,
         })
     }
 
@@ -129,10 +165,20 @@ impl FileSource {
     ) -> Result<Credentials, IdentityError> {
         let chain = certificates(&contents.chain, &self.chain)?;
         let svid = Svid::new(chain, private_key(&contents.key, &self.key)?, provider)?;
-        let bundles = self.bundles.iter().zip(&contents.bundles).map(|((domain, path), bytes)| {
-            Ok(TrustBundle::new(domain.clone(), certificates(bytes, path)?))
-        });
+        let bundles = self.bundles.iter().zip(&contents.bundles);
+        let bundles = bundles.map(|(files, contents)| files.parse(contents));
         Ok(Credentials { svid, bundles: bundles.collect::<Result<_, IdentityError>>()? })
+    }
+}
+
+impl BundleFiles {
+    fn parse(&self, contents: &BundleContents) -> Result<TrustBundle, IdentityError> {
+        let authorities = certificates(&contents.authorities, &self.authorities)?;
+        let bundle = TrustBundle::new(self.domain.clone(), authorities);
+        match self.crls.as_deref().zip(contents.crls.as_deref()) {
+            Some((path, bytes)) => Ok(bundle.with_crls(crls(bytes, path)?)),
+            None => Ok(bundle),
+        }
     }
 }
 
@@ -170,17 +216,25 @@ fn is_pem(bytes: &[u8]) -> bool {
 }
 
 fn certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
-    let absent = || IdentityError::Content { path: path.to_owned(), what: "certificate" };
+    objects(bytes)
+        .ok_or_else(|| IdentityError::Content { path: path.to_owned(), what: "certificate" })
+}
+
+fn crls(
+    bytes: &[u8],
+    path: &Path,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, IdentityError> {
+    objects(bytes).ok_or_else(|| IdentityError::Content { path: path.to_owned(), what: "CRL" })
+}
+
+/// All objects of a kind in PEM, or the one in DER; none if there is none, or one is malformed or empty.
+fn objects<T: PemObject + From<Vec<u8>> + AsRef<[u8]>>(bytes: &[u8]) -> Option<Vec<T>> {
     let found = match is_pem(bytes) {
-        true => CertificateDer::pem_slice_iter(bytes)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_malformed| absent())?,
-        false => vec![CertificateDer::from(bytes.to_vec())],
+        true => T::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().ok()?,
+        false => vec![T::from(bytes.to_vec())],
     };
-    if found.is_empty() || found.iter().any(|certificate| certificate.is_empty()) {
-        return Err(absent());
-    }
-    Ok(found)
+    let whole = !found.is_empty() && found.iter().all(|object| !object.as_ref().is_empty());
+    whole.then_some(found)
 }
 
 fn private_key(bytes: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, IdentityError> {

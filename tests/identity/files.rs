@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pem::Pem;
 use rcgen::date_time_ymd;
+use rustls::pki_types::UnixTime;
 use rustls_offload::identity::{FileSource, IdentityError, Watch, WorkloadIdentity};
 use rustls_offload::verify::spiffe::TrustDomain;
 use tempfile::TempDir;
@@ -146,6 +147,42 @@ fn der_and_one_file_for_chain_and_key() {
             .bundle(TrustDomain::new("one.test").unwrap(), place("ca.der"));
         assert_eq!(source.read(&provider()).unwrap().svid.id().as_str(), WEB);
     }
+}
+
+#[test]
+fn who_is_revoked_is_refused_once_the_crl_says_so() {
+    let (folder, domain) = (TempDir::new().unwrap(), Domain::new("one.test"));
+    let own = domain.svid(WEB);
+    write(folder.path(), &domain, &own);
+    let crl = folder.path().join("crl.pem");
+    let say = |revokes| {
+        let crl_pem = pem::encode(&Pem::new("X509 CRL", domain.crl(revokes, 2099).to_vec()));
+        fs::write(&crl, crl_pem).unwrap();
+    };
+    say(false);
+    let path = |file| folder.path().join(file);
+    let source = FileSource::new(path("tls.crt"), path("tls.key")).bundle_with_crls(
+        TrustDomain::new("one.test").unwrap(),
+        path("ca.crt"),
+        &crl,
+    );
+    let (identity, watch) = source.watch(&provider(), Duration::from_millis(5)).unwrap();
+    let admits = || {
+        let verifier = identity.client_verifier();
+        verifier.verify_peer(&own.chain[0], &[], UnixTime::now()).is_ok()
+    };
+    assert!(admits());
+    fs::write(&crl, "no CRL").unwrap();
+    until("noticed", || watch.problem().is_some());
+    assert!(admits(), "the CRL from before is in force");
+    say(true);
+    until("revoked", || !admits());
+    say(false);
+    until("mended", admits);
+    fs::write(&crl, "-----BEGIN X509 CRL-----\n").unwrap();
+    until("noticed", || {
+        watch.problem().is_some_and(|why| why.to_string().contains("crl.pem holds no CRL"))
+    });
 }
 
 #[test]
