@@ -32,6 +32,14 @@ pub enum Error {
         /// Why it did not.
         source: io::Error,
     },
+    /// A report can't be written.
+    #[error("cannot write {path}: {source}; choose another file with --output")]
+    Output {
+        /// Where it should have gone.
+        path: PathBuf,
+        /// Why it did not.
+        source: io::Error,
+    },
     /// A role could not listen on the address it was given.
     #[error("{role} cannot listen on {address}: {source}; choose another with --listen")]
     Listen {

@@ -3,7 +3,7 @@
 //!
 //! Data flows one way: [`cli`] turns arguments into [`settings`] and arms; [`experiment`] starts the
 //! processes of each arm ([`role`], along a [`path`]), makes load ([`load`]) and measures
-//! ([`measure`]); [`report`] turns what was measured into a document and tables, and [`compare`] ranks
+//! ([`measure`]); [`report`] turns what was measured into a document, tables and a page with charts, and [`compare`] ranks
 //! such documents. [`tls`] and [`pki`] are what every role shares, [`machine`] describes where it all
 //! happened.
 //!

@@ -9,6 +9,7 @@ mod limits;
 mod parse;
 mod primitives;
 mod progress;
+mod report;
 mod run;
 
 use std::io::{ErrorKind, Write, stderr, stdout};
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{Error, report, role};
+use crate::{Error, role};
 
 /// Measures the handshake rate, CPU tax and tail latency of mutual TLS on this machine.
 #[derive(Parser)]
@@ -38,6 +39,8 @@ enum Command {
     },
     /// Time every algorithm on every implementation.
     Primitives(primitives::Args),
+    /// Show a result as one page with charts, as Markdown or as CSV.
+    Report(report::Args),
     /// Rank instances by their results.
     Compare(compare::Args),
     /// Print the JSON schema of result files.
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Primitives(args) => {
             primitives::run(&args).map_err(Error::from).and_then(|text| print(&text))
         }
+        Command::Report(args) => report::run(&args).and_then(|text| print(&text)),
         Command::Compare(args) => compare::run(&args).and_then(|text| print(&text)),
         Command::Schema => print_schema(),
         Command::Launch(args) => role::external::launch(&args),
@@ -74,7 +78,7 @@ pub fn main() -> ExitCode {
 }
 
 fn print_schema() -> Result<(), Error> {
-    print(&serde_json::to_string_pretty(&report::schema())?)
+    print(&serde_json::to_string_pretty(&crate::report::schema())?)
 }
 
 /// Prints to standard output; a reader who has seen enough is no failure.

@@ -1,9 +1,9 @@
 //! Comparing results of different machines: which serves the most handshakes, and how sure that is.
 //!
 //! Owns the ranking and its rules. Only results that measured the same thing in the same way are ranked
-//! ([`admit`]); every figure comes with its range over the rounds, and two figures whose ranges
+//! (`admit`); every figure comes with its range over the rounds, and two figures whose ranges
 //! overlap are not told apart ([`Figure::surely_better`]). Data flows from results through figures
-//! ([`metric`]) to boards, which [`render`] puts on paper.
+//! (`metric`) to boards, which `render` puts on paper.
 
 mod admit;
 mod metric;

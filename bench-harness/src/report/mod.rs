@@ -1,7 +1,11 @@
-//! Results: the versioned document, the tables made from it, and how both are kept.
+//! Results: the versioned document, the tables, charts and pages made from it, and how they are kept.
 
+pub mod chart;
+pub mod csv;
 pub(crate) mod escape;
 mod figures;
+pub mod html;
+pub mod markdown;
 mod read;
 mod remarks;
 mod result;
@@ -13,4 +17,4 @@ pub use read::read;
 pub use remarks::warnings;
 pub use result::{ArmResult, LoadPoint, MeasuredWindow, RunResult, SCHEMA_VERSION, schema};
 pub use table::render;
-pub use write::{check_writable, write};
+pub use write::{check_writable, keep, write};

@@ -25,7 +25,8 @@ pub fn warnings(result: &RunResult) -> Vec<String> {
     lines(result).into_iter().filter(|line| line.starts_with("warning: ")).collect()
 }
 
-fn lines(result: &RunResult) -> Vec<String> {
+/// Each of them by itself.
+pub(super) fn lines(result: &RunResult) -> Vec<String> {
     let problems = result.problems();
     let mut lines = Vec::new();
     lines.extend(build(result));

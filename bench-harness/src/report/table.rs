@@ -6,7 +6,7 @@ mod sessions;
 use std::fmt::Write;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, Row, Table, presets};
 
 use super::{ArmResult, ChainCache, Figures, LoadPoint, MeasuredWindow, RunResult, remarks};
 use crate::measure::Latency;
@@ -17,7 +17,16 @@ use crate::stats::Spread;
 /// All tables of a result and what must be known with them, as plain text.
 pub fn render(result: &RunResult) -> String {
     let mut text = heading(result);
-    let sections = [
+    for (title, table) in sections(result) {
+        let _ = write!(text, "\n{title}\n{table}\n");
+    }
+    text.push_str(&remarks::render(result));
+    text
+}
+
+/// The tables with their titles, as far as there is something in them.
+pub(super) fn sections(result: &RunResult) -> Vec<(String, Table)> {
+    let all = [
         capacity(result),
         latency(result),
         sessions::table(result),
@@ -25,14 +34,17 @@ pub fn render(result: &RunResult) -> String {
         memory(result),
         ratios(result),
     ];
-    for (title, table) in sections.into_iter().flatten() {
-        let _ = write!(text, "\n{title}\n{table}\n");
-    }
-    text.push_str(&remarks::render(result));
-    text
+    all.into_iter().flatten().collect()
 }
 
-fn heading(result: &RunResult) -> String {
+/// The text of a table: its header and its rows.
+pub(super) fn cells(table: &Table) -> (Vec<String>, Vec<Vec<String>>) {
+    let text = |row: &Row| row.cell_iter().map(Cell::content).collect();
+    (table.header().map(text).unwrap_or_default(), table.row_iter().map(text).collect())
+}
+
+/// What was measured, where and how, in two lines.
+pub(super) fn heading(result: &RunResult) -> String {
     let (tls, processor) = (&result.settings.tls, &result.machine.processor);
     format!(
         "{} ({} CPUs, {}), kernel {}\n{}, {}, {:?} chain of {}, client certificate required, {} \
@@ -169,7 +181,8 @@ pub(super) fn open_rows(
     })
 }
 
-fn open_points(result: &RunResult) -> Vec<LoadPoint> {
+/// The open-loop loads.
+pub(super) fn open_points(result: &RunResult) -> Vec<LoadPoint> {
     match result.settings.rate {
         Some(rate) => vec![LoadPoint::Rate(rate)],
         None => result.settings.load_points.iter().copied().map(LoadPoint::Fraction).collect(),
@@ -216,7 +229,8 @@ fn ratios(result: &RunResult) -> Section {
     (table.row_count() > 0).then(|| (title.to_owned(), table))
 }
 
-fn capacity_point(result: &RunResult) -> LoadPoint {
+/// The load at which capacity and CPU time are told.
+pub(super) fn capacity_point(result: &RunResult) -> LoadPoint {
     result.settings.rate.map_or(LoadPoint::Saturation, LoadPoint::Rate)
 }
 

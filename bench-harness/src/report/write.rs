@@ -35,14 +35,28 @@ pub fn write(result: &RunResult, folder: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
+/// Writes `bytes` to `path`, in the place of what was there; a reader never sees half a file.
+///
+/// # Errors
+/// When it can't be written.
+pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let kept = whole(folder, bytes).and_then(|file| Ok(file.persist(path)?));
+    kept.map(drop).map_err(|source| Error::Output { path: path.to_owned(), source })
+}
+
 fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
+    // Two runs that began in the same millisecond must not overwrite each other.
+    whole(folder, &[bytes, b"\n"].concat())?.persist_noclobber(path)?;
+    Ok(())
+}
+
+/// A file of these bytes that has no name yet.
+fn whole(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     // A result is there to be read and committed; the process's umask still applies.
     let mut file = Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
     file.write_all(bytes)?;
-    file.write_all(b"\n")?;
     file.as_file().sync_all()?;
-    // Two runs that began in the same millisecond must not overwrite each other.
-    file.persist_noclobber(path)?;
-    Ok(())
+    Ok(file)
 }

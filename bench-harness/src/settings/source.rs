@@ -53,7 +53,9 @@ impl FromStr for IdentitySource {
             _ => match text.strip_prefix("workload-api:") {
                 Some(endpoint) if !endpoint.is_empty() => endpoint.to_owned(),
                 _ => {
-                    return Err("must be test-pki, workload-api or workload-api:ENDPOINT".to_owned());
+                    return Err(
+                        "must be test-pki, workload-api or workload-api:ENDPOINT".to_owned()
+                    );
                 }
             },
         };
