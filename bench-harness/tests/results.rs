@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
+use mtls_bench::report::chart::charts;
 use mtls_bench::report::read;
 use serde_json::{Value, json};
 
@@ -54,6 +55,26 @@ fn every_result_is_of_a_valid_run_of_a_release_build() {
         assert_eq!(result.problems(), Vec::<String>::new(), "{}", file.display());
         assert_eq!(result.ended_early, None, "{}", file.display());
         assert_eq!(result.tool.profile, "release", "{}", file.display());
+    }
+}
+
+/// A committed page draws what this program would draw of the result beside it.
+#[test]
+fn every_page_has_the_numbers_of_its_result() {
+    let pages = results().into_iter().map(|file| file.with_extension("html"));
+    let pages: Vec<_> = pages.filter(|page| page.exists()).collect();
+    assert!(!pages.is_empty());
+    for page in pages {
+        let shown = fs::read_to_string(&page).unwrap();
+        let begun = shown.split_once("<script type=\"application/json\" id=\"charts\">").unwrap();
+        let numbers = begun.1.split_once("</script>").unwrap().0;
+        let charts = charts(&read(&page.with_extension("json")).unwrap());
+        assert_eq!(
+            serde_json::from_str::<Value>(numbers).unwrap(),
+            serde_json::to_value(charts).unwrap(),
+            "{}: make it anew with `mtls-bench report`",
+            page.display()
+        );
     }
 }
 

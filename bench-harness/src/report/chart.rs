@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{ArmResult, Figures, LoadPoint, MeasuredWindow, RunResult, table};
+use super::{ArmResult, Figures, LoadPoint, MeasuredWindow, RunResult, remarks, table};
 use crate::measure::Latency;
 use crate::settings::Workload;
 use crate::stats::Spread;
@@ -22,7 +22,15 @@ const FRACTIONS: [f64; 16] = [
 const ON_THE_WAY: [&str; 4] = ["generator", "client-sidecar", "server-sidecar", "server"];
 
 /// The part of a cost that no role accounts for.
-const RESIDUAL: &str = "kernel, in nobody's name";
+const RESIDUAL: &str = "residual";
+
+/// What [`RESIDUAL`] is.
+const TOLD: &str = "The residual is what the CPUs were busy with beyond the roles and the idle baseline, the \
+    kernel's work in nobody's name above all; it is counted in ticks, and may come out below zero.";
+
+/// Why there is no [`RESIDUAL`].
+const UNTOLD: &str = "What the CPUs were busy with beyond the roles can't be told: something else was \
+    running before the run.";
 
 /// A chart, to be drawn from nothing else.
 #[derive(Clone, Debug, Serialize)]
@@ -168,11 +176,11 @@ fn costs(result: &RunResult) -> Vec<Chart> {
         let arms: Vec<_> = arms.filter(|arm| arm.at(point).next().is_some()).collect();
         (!arms.is_empty()).then(|| Chart {
             title: format!("CPU time of a {what}, at {point}"),
-            caption: "By role, all rounds together. What the CPUs were busy with beyond the roles and the \
-                      idle baseline is the kernel's work in nobody's name; it is counted in ticks, and \
-                      may come out below zero. Results hold no finer parts: a handshake's cryptography is \
-                      inside the roles that have an end of it."
-                .to_owned(),
+            caption: format!(
+                "By role, all rounds together. {} Results hold no finer parts: a handshake's \
+                 cryptography is inside the roles that have an end of it.",
+                if remarks::disturbed(result) { UNTOLD } else { TOLD }
+            ),
             unit: "us",
             drawing: stacked(result, &arms, point),
         })
@@ -186,7 +194,8 @@ fn stacked(result: &RunResult, arms: &[&ArmResult], point: LoadPoint) -> Drawing
         windows.flat_map(|window| window.window.cpu_ns.keys()).map(String::as_str).collect();
     // As a request meets them.
     let mut roles: Vec<&str> = roles.into_iter().collect();
-    roles.sort_by_key(|role| ON_THE_WAY.iter().position(|known| known == role));
+    let place = |role: &&str| ON_THE_WAY.iter().position(|known| known == role);
+    roles.sort_by_key(|role| place(role).unwrap_or(ON_THE_WAY.len()));
     let part = |name: &str, value: &dyn Fn(&ArmResult) -> f64| Part {
         name: name.to_owned(),
         values: arms.iter().map(|arm| value(arm)).collect(),
@@ -199,12 +208,13 @@ fn stacked(result: &RunResult, arms: &[&ArmResult], point: LoadPoint) -> Drawing
         .map(|role| part(role, &|arm| mean_us(arm, point, |window| role_ns(window, role))))
         .collect();
     let idle = result.machine_idle_ns_per_s;
-    parts.push(part(RESIDUAL, &|arm| {
-        mean_us(arm, point, |window| {
-            let roles: f64 = window.window.cpu_ns.values().map(|ns| *ns as f64).sum();
-            window.window.machine_busy_ns as f64 - idle * window.window.seconds - roles
-        })
-    }));
+    let residual = |window: &MeasuredWindow| {
+        let roles: f64 = window.window.cpu_ns.values().map(|ns| *ns as f64).sum();
+        window.window.machine_busy_ns as f64 - idle * window.window.seconds - roles
+    };
+    if !remarks::disturbed(result) {
+        parts.push(part(RESIDUAL, &|arm| mean_us(arm, point, residual)));
+    }
     Drawing::Stacked { labels: arms.iter().map(|arm| arm.label()).collect(), parts }
 }
 

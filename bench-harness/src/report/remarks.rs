@@ -128,11 +128,10 @@ fn chain_caches(result: &RunResult) -> Option<String> {
 /// What else the CPUs were busy with: a reader's first suspicion.
 fn disturbances(result: &RunResult) -> Vec<String> {
     let mut lines = Vec::new();
-    let busy = result.machine_idle_ns_per_s / 1e9 / result.settings.cpus().len() as f64;
-    if busy > DISTURBED {
+    if disturbed(result) {
         lines.push(format!(
             "warning: the CPUs were {:.0} % busy before any load was applied; end what else runs there",
-            busy * 100.0
+            busy(result) * 100.0
         ));
     }
     let windows = || result.arms.iter().flat_map(|arm| &arm.windows);
@@ -148,6 +147,16 @@ fn disturbances(result: &RunResult) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Share of the CPUs that was in use before the run, from 0 to 1.
+fn busy(result: &RunResult) -> f64 {
+    result.machine_idle_ns_per_s / 1e9 / result.settings.cpus().len() as f64
+}
+
+/// Whether so much else ran before the run that what the roles don't account for means nothing.
+pub(super) fn disturbed(result: &RunResult) -> bool {
+    busy(result) > DISTURBED
 }
 
 fn client_bound(result: &RunResult, arm: &ArmResult) -> Option<String> {

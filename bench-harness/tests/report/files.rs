@@ -43,6 +43,12 @@ fn what_the_result_does_not_hold_is_said() {
     let folder = folder_of(&result);
     let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
     assert!(page.contains("No throughput: ") && page.contains("No CPU tax: "));
+    assert!(page.contains("<th class=\"number\">residual us</th></tr>"), "the last part of a cost");
+    result["machine_idle_ns_per_s"] = json!(1e9);
+    let folder = folder_of(&result);
+    let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(!page.contains("<th class=\"number\">residual us</th></tr>"));
+    assert!(page.contains("something else was running before the run"));
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn what_is_drawn_is_what_the_result_holds() {
             - all_roles(window) * operations(window)
     };
     let expected = rounds.iter().map(beyond).sum::<f64>() / operations_of_all / 1e3;
-    close(&data(&drawn, title, "kernel, in nobody's name")[2], expected);
+    close(&data(&drawn, title, "residual")[2], expected);
 
     let title = "CPU tax over plaintext, at saturation";
     assert_eq!(chart(&drawn, title)["labels"][0], "handshake full, in-process, offload");

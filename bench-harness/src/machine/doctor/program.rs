@@ -118,11 +118,14 @@ mod tests {
 
     use super::*;
 
-    /// A folder with a shell script in it.
+    /// A folder with a shell script in it. Another process writes it: if this one did, a child that
+    /// another test starts meanwhile could have it open for writing, and then it can't be executed.
     fn script(name: &str, body: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(name);
-        fs::write(&file, format!("#!/bin/sh\n{body}\n")).unwrap();
+        let text = format!("#!/bin/sh\n{body}\n");
+        let write = ["-c", "printf %s \"$1\" >\"$2\"", "sh", &text];
+        assert!(Command::new("sh").args(write).arg(&file).status().unwrap().success());
         fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
         folder
     }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use comfy_table::Table;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::chart::{Chart, Drawing, charts};
+use super::chart::{Chart, charts};
 use super::escape::plain;
 use super::{RunResult, remarks, table};
 use crate::Error;
@@ -108,17 +108,12 @@ fn told(result: &RunResult) -> Markup {
 }
 
 fn figure(index: usize, chart: &Chart) -> Markup {
-    let size = match &chart.drawing {
-        Drawing::Percentiles { .. } => "plot".to_owned(),
-        Drawing::Stacked { labels, .. } => bars(labels.len()),
-        Drawing::Ranges { bars: all } => bars(all.len()),
-    };
     let (header, rows) = chart.table();
     html! {
         figure {
             h3 { (plain(&chart.title)) }
             figcaption { (plain(&chart.caption)) }
-            div class=(size) {
+            div.plot {
                 canvas data-chart=(index) role="img" aria-label=(plain(&chart.title)) {}
             }
             details {
@@ -126,14 +121,6 @@ fn figure(index: usize, chart: &Chart) -> Markup {
                 (grid(&header, &rows, 1))
             }
         }
-    }
-}
-
-/// The class of a plot with so many bars.
-fn bars(count: usize) -> String {
-    match count {
-        0..=8 => format!("plot bars-{count}"),
-        _ => "plot bars-more".to_owned(),
     }
 }
 

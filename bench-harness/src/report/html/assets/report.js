@@ -92,7 +92,7 @@
         ticks: { includeBounds: false },
         title: { display: true, text: chart.unit },
       },
-      y: { stacked: true },
+      y: { stacked: true, ticks: { autoSkip: false } },
     };
     options.plugins.tooltip.filter = (item) => item.raw !== 0;
     options.plugins.tooltip.callbacks = {
@@ -111,7 +111,7 @@
     const options = base(false);
     options.indexAxis = 'y';
     options.interaction = { mode: 'index', axis: 'y', intersect: false };
-    options.scales = { x: { beginAtZero: true, title: { display: true, text: chart.unit } }, y: {} };
+    options.scales = { x: { beginAtZero: true, title: { display: true, text: chart.unit } }, y: { ticks: { autoSkip: false } } };
     const { bars } = chart.drawing;
     options.plugins.tooltip.filter = (item) => item.datasetIndex === 0;
     options.plugins.tooltip.callbacks = {
@@ -156,6 +156,7 @@
   for (const canvas of document.querySelectorAll('canvas[data-chart]')) {
     const chart = charts[Number(canvas.dataset.chart)];
     const config = kinds[chart.drawing.kind](chart);
+    if (config.type === 'bar') canvas.parentNode.style.height = `${6 + 3.4 * config.data.labels.length}rem`;
     scheme(config.options);
     drawn.push(new Chart(canvas, config));
   }
