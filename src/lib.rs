@@ -87,6 +87,7 @@
 //! - `pool`: the module `pool`, handshakes side by side. Not a default, for it brings Tokio, and stack
 //!   switching, which not every platform has.
 //! - `tpm`: the module `tpm`, private keys in a TPM. Not a default, for it links libtss2 and brings Tokio.
+//! - `ktls`: the module `ktls`, records in the kernel, on Linux. Not a default, for it brings Tokio.
 //! - `workload-api`: certificates from the SPIFFE Workload API. Not a default, for it brings Tokio and gRPC.
 //! - `fips`: the AWS-LC FIPS module alone. The provider is rustls's own
 //!   (`rustls::crypto::default_fips_provider`), `fips()` is true, and nothing is composed: our own
@@ -124,6 +125,8 @@ pub mod plan;
 pub mod resume;
 pub mod verify;
 
+#[cfg(all(feature = "ktls", target_os = "linux"))]
+pub mod ktls;
 #[cfg(feature = "pool")]
 pub mod pool;
 

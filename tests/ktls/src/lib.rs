@@ -1,0 +1,1 @@
+//! Nothing: what this package holds is its tests.
