@@ -70,7 +70,19 @@ pub enum IdentityError {
         why: String,
     },
 
+    /// The TPM did not issue a certificate.
+    #[cfg(feature = "tpm")]
+    #[error("the TPM's authority did not issue a certificate: {0}")]
+    Tpm(#[source] crate::tpm::TpmError),
+
+    /// What the TPM's authority issues would not be accepted.
+    #[cfg(feature = "tpm")]
+    #[error(
+        "peers would refuse what the TPM's authority issues: {0}; its certificate must be one of an authority, and come          with those between it and a root in the bundle"
+    )]
+    Authority(rustls::Error),
+
     /// The system gave no thread to watch files with.
-    #[error("no thread to watch the credentials with: {0}; raise the limit of threads")]
+    #[error("no thread to look after the credentials: {0}; raise the limit of threads")]
     Thread(std::io::Error),
 }

@@ -8,20 +8,17 @@
 //! is whole and the key is the chain's. Otherwise the credentials in force stay, and the next look
 //! tries again.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{fmt, fs};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::status::Status;
-use super::{Credentials, IdentityError, Svid, WorkloadIdentity};
+use super::{Credentials, IdentityError, Svid, Watch, WorkloadIdentity};
 use crate::verify::spiffe::{TrustBundle, TrustDomain};
 
 /// Where the files are. Each is PEM, or DER: then with one certificate or CRL. Chain and key may be the same PEM file.
@@ -52,14 +49,6 @@ struct Contents {
 struct BundleContents {
     authorities: Vec<u8>,
     crls: Option<Vec<u8>>,
-}
-
-/// Looks at the files until it is dropped.
-#[must_use = "nothing is looked at any more once this is dropped"]
-pub struct Watch {
-    status: Status,
-    stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl FileSource {
@@ -109,18 +98,9 @@ impl FileSource {
         let period = period.max(Duration::from_millis(1));
         let mut seen = self.contents()?;
         let identity = WorkloadIdentity::new(provider, self.parse(&seen, provider)?)?;
-        let status = Status::default();
-        let (stop, stopped) = mpsc::channel();
-        let (rotated, told, provider) =
-            (Arc::clone(&identity), status.clone(), Arc::clone(provider));
-        let look = move || {
-            while stopped.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
-                told.record(self.look(&mut seen, &rotated, &provider));
-            }
-        };
-        let thread = thread::Builder::new().name("identity-files".to_owned());
-        let thread = Some(thread.spawn(look).map_err(IdentityError::Thread)?);
-        Ok((identity, Watch { status, stop: Some(stop), thread }))
+        let (rotated, provider) = (Arc::clone(&identity), Arc::clone(provider));
+        let look = move || self.look(&mut seen, &rotated, &provider);
+        Ok((identity, Watch::start("identity-files", period, look)?))
     }
 
     /// Whether there was something new, now in force; `seen` is what was in force before.
@@ -179,35 +159,6 @@ impl BundleFiles {
             Some((path, bytes)) => Ok(bundle.with_crls(crls(bytes, path)?)),
             None => Ok(bundle),
         }
-    }
-}
-
-impl Watch {
-    /// How often new credentials came into force since the first.
-    pub fn rotations(&self) -> u64 {
-        self.status.rotations()
-    }
-
-    /// Why the files could not be used when they were last looked at, if so. The credentials from before are in
-    /// force. To be watched: while this lasts, the certificate nears its end.
-    pub fn problem(&self) -> Option<Arc<IdentityError>> {
-        self.status.problem()
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // a panic there has been reported by the thread itself
-            let _panicked = thread.join();
-        }
-    }
-}
-
-impl fmt::Debug for Watch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Watch").field(&self.status).finish()
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`Credentials`] | an X.509-SVID with its key, and all trust bundles: the whole state at a moment | until the next |
 //! | [`WorkloadIdentity`] | the credentials in force: what presents certificates, and the verifiers of both sides | with the process |
 //! | [`FileSource`] | files that something else rotates, and their [`Watch`] | with the process |
+//! | `TpmAuthority` (cargo feature `tpm`) | an authority in this machine's TPM, for certificates of an hour | until it is watched |
 //! | `WorkloadApi` (cargo feature `workload-api`) | the SPIFFE Workload API | with the process |
 //! | [`Mtls`] | configurations for servers and clients with policy, safe resumption and cached chains | with the process |
 //!
@@ -51,14 +52,20 @@ mod error;
 mod files;
 mod status;
 mod svid;
+#[cfg(all(feature = "tpm", any(feature = "aws-lc-rs", feature = "ring")))]
+mod tpm;
+mod watch;
 mod workload;
 #[cfg(feature = "workload-api")]
 mod workload_api;
 
 pub use config::{Mtls, MtlsConfig};
 pub use error::IdentityError;
-pub use files::{FileSource, Watch};
+pub use files::FileSource;
 pub use svid::{Credentials, Svid};
+#[cfg(all(feature = "tpm", any(feature = "aws-lc-rs", feature = "ring")))]
+pub use tpm::TpmAuthority;
+pub use watch::Watch;
 pub use workload::WorkloadIdentity;
 #[cfg(feature = "workload-api")]
 pub use workload_api::WorkloadApi;

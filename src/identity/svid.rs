@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::InconsistentKeys;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 
 use super::IdentityError;
 use crate::verify::spiffe::{SpiffeId, TrustBundle, svid};
@@ -38,8 +38,19 @@ impl Svid {
         key: PrivateKeyDer<'static>,
         provider: &CryptoProvider,
     ) -> Result<Self, IdentityError> {
-        let (id, not_before, not_after) = svid::read(&chain).map_err(IdentityError::Svid)?;
         let key = provider.key_provider.load_private_key(key).map_err(IdentityError::Key)?;
+        Self::with_key(chain, key)
+    }
+
+    /// From a chain, and a key that is somewhere else: in a TPM for example.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_key(
+        chain: Vec<CertificateDer<'static>>,
+        key: Arc<dyn SigningKey>,
+    ) -> Result<Self, IdentityError> {
+        let (id, not_before, not_after) = svid::read(&chain).map_err(IdentityError::Svid)?;
         let certified = CertifiedKey::new(chain, key);
         certified.keys_match().map_err(|error| match error {
             rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use tss_esapi::Context;
 use tss_esapi::attributes::SessionAttributesBuilder;
 use tss_esapi::constants::SessionType;
-use tss_esapi::handles::{KeyHandle, ObjectHandle, PersistentTpmHandle, TpmHandle};
+use tss_esapi::handles::{KeyHandle, ObjectHandle, PersistentTpmHandle, SessionHandle, TpmHandle};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::resource_handles::Hierarchy;
-use tss_esapi::interface_types::session_handles::AuthSession;
+use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
 use tss_esapi::structures::{
     Auth, EncryptedSecret, Private, Public, SymmetricDefinition, SymmetricDefinitionObject,
 };
@@ -23,7 +23,7 @@ use tss_esapi::tcti_ldr::TctiNameConf;
 use zeroize::Zeroizing;
 
 use super::fault::{CREATE_PRIMARY, Fault, Kind, READ_PUBLIC};
-use super::{OWNER, TpmError, template};
+use super::{OWNER, PolicyStep, TpmError, policy, template};
 
 /// Keys of ours that stay loaded: one place is left for the parent.
 const LOADED: usize = 2;
@@ -44,6 +44,8 @@ pub(super) struct Device {
 pub(super) struct Connection {
     pub(super) context: Context,
     session: Option<AuthSession>,
+    /// For what a policy guards; begun with the first such.
+    policy: Option<AuthSession>,
     loaded: Vec<Loaded>,
     pinned: Option<Vec<u8>>,
 }
@@ -61,6 +63,8 @@ struct Loaded {
 pub(super) struct Spec {
     pub(super) id: u64,
     pub(super) source: Source,
+    /// What must hold for each use.
+    pub(super) policy: Vec<PolicyStep>,
     pub(super) passphrase: Zeroizing<Vec<u8>>,
 }
 
@@ -145,7 +149,7 @@ impl Device {
                     TpmError::Unreachable { tcti: self.name.clone(), why }
                 })?;
                 let (loaded, pinned) = (Vec::new(), self.pinned.clone());
-                Connection { context, session: None, loaded, pinned }
+                Connection { context, session: None, policy: None, loaded, pinned }
             }
         };
         Ok(self.connection.insert(connection))
@@ -161,6 +165,17 @@ impl Connection {
         command: impl FnOnce(&mut Context) -> tss_esapi::Result<T>,
     ) -> Result<T, Fault> {
         let session = self.session.ok_or_else(|| Fault::local(name, "no session"))?;
+        self.protected(name, session, (there, back), command)
+    }
+
+    /// The same with another session.
+    pub(super) fn protected<T>(
+        &mut self,
+        name: &'static str,
+        session: AuthSession,
+        (there, back): (bool, bool),
+        command: impl FnOnce(&mut Context) -> tss_esapi::Result<T>,
+    ) -> Result<T, Fault> {
         // all of them: what is not mentioned stays as it was
         let (attributes, mask) = SessionAttributesBuilder::new()
             .with_continue_session(true)
@@ -186,6 +201,9 @@ impl Connection {
             }
             Source::File { parent, rsa_parent, public, private, secret } => {
                 let key = self.below(*parent, *rsa_parent, |connection, parent| {
+                    if !spec.policy.is_empty() {
+                        connection.begin_policy(parent)?;
+                    }
                     let private = match secret {
                         Some(secret) => connection.import(parent, public, private, secret)?,
                         None => private.clone(),
@@ -296,21 +314,55 @@ impl Connection {
     }
 
     fn begin_session(&mut self, salt: KeyHandle) -> Result<(), Fault> {
-        if self.session.is_some() {
-            return Ok(());
+        if self.session.is_none() {
+            self.session = self.begin(salt, SessionType::Hmac)?;
         }
+        Ok(())
+    }
+
+    /// The session for what a policy guards, with a parent at hand.
+    pub(super) fn begin_policy(&mut self, salt: KeyHandle) -> Result<(), Fault> {
+        if self.policy.is_none() {
+            self.policy = self.begin(salt, SessionType::Policy)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, salt: KeyHandle, kind: SessionType) -> Result<Option<AuthSession>, Fault> {
         let session = self.context.execute_without_session(|context| {
             context.start_auth_session(
                 Some(salt),
                 None,
                 None,
-                SessionType::Hmac,
+                kind,
                 SymmetricDefinition::AES_128_CFB,
                 HashingAlgorithm::Sha256,
             )
         });
-        self.session = session.map_err(|error| Fault::new("TPM2_StartAuthSession", error))?;
-        Ok(())
+        session.map_err(|error| Fault::new("TPM2_StartAuthSession", error))
+    }
+
+    /// Goes through `steps`, and does `command` under them.
+    pub(super) fn under_policy<T>(
+        &mut self,
+        name: &'static str,
+        steps: &[PolicyStep],
+        way: (bool, bool),
+        command: impl FnOnce(&mut Context) -> tss_esapi::Result<T>,
+    ) -> Result<T, Fault> {
+        let session = self.policy.ok_or_else(|| Fault::local(name, "no policy session"))?;
+        let policy = PolicySession::try_from(session).map_err(|error| Fault::new(name, error))?;
+        let outcome = policy::run(self, policy, steps)
+            .and_then(|()| self.protected(name, session, way, command));
+        // a command that succeeds ends what the session has gone through; one that fails does not
+        let restart = |context: &mut Context| context.policy_restart(policy);
+        if outcome.is_err() && self.context.execute_without_session(restart).is_err() {
+            // begun anew with the next that is loaded
+            self.empty();
+            let _ = self.context.flush_context(SessionHandle::from(session).into());
+            self.policy = None;
+        }
+        outcome
     }
 
     fn unload(&mut self, place: usize) {

@@ -164,6 +164,13 @@ pub enum TpmError {
         why: String,
     },
 
+    /// A certificate or the request for one can't be made.
+    #[error("the certificate can't be made: {why}")]
+    Certificate {
+        /// Why not.
+        why: String,
+    },
+
     /// Anything else that the TPM refuses.
     #[error("the TPM refuses {command}: {code}; `tpm2_rc_decode` says what that means")]
     Refused {

@@ -53,6 +53,10 @@ impl Fault {
         Self { command, code: None, text: text.into(), known: None }
     }
 
+    pub(super) fn code(&self) -> Option<u32> {
+        self.code
+    }
+
     pub(super) fn kind(&self) -> Kind {
         let Some(code) = self.code else { return Kind::Other };
         // who speaks: the TPM (0), a resource manager for itself (11) or for the TPM (12), or a part of libtss2

@@ -7,6 +7,7 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::sign::{Signer, SigningKey};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 use sha2::{Digest, Sha256, Sha384, Sha512};
+use tss_esapi::Context;
 use tss_esapi::constants::tss::{TPM2_RH_NULL, TPM2_ST_HASHCHECK};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::structures::{
@@ -237,7 +238,11 @@ fn sign_digest(
         digest: Default::default(),
     };
     let ticket = HashcheckTicket::try_from(ticket).map_err(fault)?;
-    connection.secured(SIGN, (true, false), |context| context.sign(key, digest, scheme, ticket))
+    let sign = |context: &mut Context| context.sign(key, digest, scheme, ticket);
+    match &spec.policy[..] {
+        [] => connection.secured(SIGN, (true, false), sign),
+        steps => connection.under_policy(SIGN, steps, (true, false), sign),
+    }
 }
 
 /// RFC 8446, 4.2.3: ECDSA as a SEQUENCE of two INTEGERs, RSA as it is.

@@ -18,6 +18,17 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Three ways
+//! | way | the TPM works | who takes over the process has | who copies the disk has |
+//! |---|---|---|---|
+//! | rooted: `TpmAuthority` in [`identity`](crate::identity) | once an hour | a key that is valid for what is left of the hour | nothing |
+//! | sealed: [`Tpm::unseal_key`] | once, at the start | the key | nothing, nor on another machine, or after another boot |
+//! | resident: [`Tpm::key`] | for every full handshake | the use of the key, for as long as they stay | nothing |
+//!
+//! **Rooted** is what we recommend: handshakes are as fast as with keys in software, and what leaks is soon worthless.
+//! It takes an authority for the machine; with one certificate that somebody else issued, sealed or resident is what is
+//! left. Resident where the key must not be in memory, and handshakes are few or resumed.
+//!
 //! # What to expect
 //! A TPM makes one signature after the other: a discrete one 5 to 60 a second, the one of a virtual machine perhaps
 //! a thousand. A full handshake costs one on each side that has its key there; a resumed one costs none, so
@@ -41,7 +52,7 @@
 //! # What is guaranteed
 //! - Passphrases and what is unsealed cross the bus encrypted, in a session that is salted with the parent's public
 //!   key. Somebody who *replaces* that key on the way is found out if its name is [pinned](Builder::pin_parent).
-//! - At most two keys, one parent and one session are in the TPM at a time, and all are gone after [`Tpm::close`].
+//! - At most two keys, one parent and two sessions are in the TPM at a time, and all are gone after [`Tpm::close`].
 //! - A TPM that says it is busy is asked again until the deadline. After a reset, or when its resource manager
 //!   was restarted, everything is loaded anew, and the operation that noticed is done once more.
 //! - libtss2 writes what goes wrong to the standard error, without secrets; `TSS2_LOG=all+none` silences it.
@@ -51,16 +62,23 @@
 //! | `keyfile` | the format of key files |
 //! | `owner`, `reply` | the queue, the threads, and how an outcome is waited for |
 //! | `device`, `fault` | the connection, what is loaded, and what a response code means |
-//! | `template`, `wrap` | the kinds of key, and how one from outside is brought in |
+//! | `make`, `template`, `wrap` | how keys are made, of which kinds, and how one from outside is brought in |
 //! | `key` | rustls's side |
+//! | `request` | certificates that they sign, and requests for their own |
+//! | `sealed`, `policy` | secrets that leave the TPM again, and when |
 
+mod builder;
 mod device;
 mod error;
 mod fault;
 mod key;
 mod keyfile;
+mod make;
 mod owner;
+mod policy;
 mod reply;
+mod request;
+mod sealed;
 mod template;
 mod wrap;
 
@@ -69,16 +87,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+pub use builder::Builder;
 use device::{Device, Source, Spec, hex};
 pub use error::TpmError;
-use fault::Fault;
 pub use key::TpmKey;
 pub use keyfile::{KeyFile, Kind, LABEL, OWNER, PolicyStep};
 use owner::Owner;
-use rustls::pki_types::PrivateKeyDer;
+pub use policy::Pcrs;
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+pub use sealed::MAX_SEALED;
 pub use template::KeyType;
-use tss_esapi::structures::{Auth, EncryptedSecret, Private, Public};
-use tss_esapi::traits::{Marshall, UnMarshall};
+use tss_esapi::structures::{EncryptedSecret, Private, Public};
+use tss_esapi::traits::UnMarshall;
 use zeroize::Zeroizing;
 
 /// What a key's user has to know besides its file; wiped when dropped.
@@ -115,20 +135,10 @@ struct Inner {
     keys: AtomicU64,
 }
 
-/// Settings of a [`Tpm`].
-#[derive(Clone, Debug)]
-pub struct Builder {
-    tcti: String,
-    capacity: usize,
-    deadline: Duration,
-    parent: u32,
-    pinned: Option<Vec<u8>>,
-}
-
 /// What a TPM did since it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metrics {
-    /// Operations that were done, or failed at it.
+    /// Operations that were begun.
     pub operations: u64,
     /// Operations that wait now, the one at work among them.
     pub waiting: usize,
@@ -170,11 +180,6 @@ impl Tpm {
             let what = "the file holds sealed data, not a key; unseal it".to_owned();
             return Err(TpmError::Unsuited { what });
         }
-        if !file.policy.is_empty() {
-            let what = "it is bound to a policy, which would take three more commands for each signature; bind its \
-                passphrase instead, by sealing that";
-            return Err(TpmError::Unsuited { what: what.to_owned() });
-        }
         let (public, private) = parts(file)?;
         let secret = file.secret.as_deref().map(|secret| {
             // marshalled: with its size before it
@@ -188,7 +193,7 @@ impl Tpm {
             private,
             secret: secret.transpose()?,
         };
-        let spec = self.spec(source, passphrase);
+        let spec = Spec { policy: file.policy.clone(), ..self.spec(source, passphrase) };
         TpmKey::probe(self.clone(), spec, &public).map(Arc::new)
     }
 
@@ -214,57 +219,6 @@ impl Tpm {
         TpmKey::probe(self.clone(), spec, &public).map(Arc::new)
     }
 
-    /// Makes a key that never leaves this TPM, below the [parent](Builder::parent).
-    ///
-    /// # Errors
-    /// [`TpmError`].
-    pub fn create(&self, kind: KeyType, passphrase: &Passphrase) -> Result<KeyFile, TpmError> {
-        const CREATE: &str = "TPM2_Create";
-        let (parent, secret) = (self.0.parent, passphrase.clone());
-        let made = self.run(move |device, due| {
-            device.attempt(due, parent, None, |connection| {
-                connection.below(parent, false, |connection, handle| {
-                    let fault = |error| Fault::new(CREATE, error);
-                    let template = template::signing(kind).map_err(fault)?;
-                    let auth = Auth::try_from(secret.0.to_vec()).map_err(fault)?;
-                    let made = connection.secured(CREATE, (true, true), |context| {
-                        context.create(handle, template, Some(auth), None, None, None)
-                    })?;
-                    Ok((made.out_public, made.out_private))
-                })
-            })
-        });
-        let (public, private) = made?;
-        file(Kind::Loadable, parent, passphrase, &public, &private)
-    }
-
-    /// Brings a private key in (PKCS#8, SEC 1 or PKCS#1): ECDSA on P-256 or P-384, or RSA with 2,048 bits. It is
-    /// encrypted here for the parent. A TPM can't tell who else still has it, and says so of it for ever.
-    ///
-    /// # Errors
-    /// [`TpmError::Import`] if it is no such key; otherwise [`TpmError`].
-    pub fn import(
-        &self,
-        key: &PrivateKeyDer<'_>,
-        passphrase: &Passphrase,
-    ) -> Result<KeyFile, TpmError> {
-        let provider = crate::default_provider();
-        let foreign = wrap::Foreign::new(key, &provider)?;
-        let public = foreign.public.clone();
-        let (parent, secret) = (self.0.parent, passphrase.clone());
-        let private = self.run(move |device, due| {
-            device.attempt(due, parent, None, |connection| {
-                connection.below(parent, false, |connection, handle| {
-                    let storage = connection.public(handle)?;
-                    let wrapped = foreign.wrap(&secret.0, &storage, &provider)?;
-                    let (duplicate, secret) = (&wrapped.duplicate, &wrapped.secret);
-                    connection.import(handle, &foreign.public, duplicate, secret)
-                })
-            })
-        })?;
-        file(Kind::Loadable, parent, passphrase, &public, &private)
-    }
-
     /// The name of the [parent](Builder::parent), in hexadecimal: what to [pin](Builder::pin_parent).
     ///
     /// # Errors
@@ -284,7 +238,7 @@ impl Tpm {
     pub fn metrics(&self) -> Metrics {
         let counts = self.0.owner.counts();
         Metrics {
-            operations: counts.done.load(Relaxed),
+            operations: counts.begun.load(Relaxed),
             waiting: self.0.owner.waiting(),
             refused: counts.full.load(Relaxed),
             timed_out: counts.late.load(Relaxed),
@@ -300,7 +254,7 @@ impl Tpm {
 
     fn spec(&self, source: Source, passphrase: &Passphrase) -> Spec {
         let id = self.0.keys.fetch_add(1, Relaxed);
-        Spec { id, source, passphrase: passphrase.0.clone() }
+        Spec { id, source, policy: Vec::new(), passphrase: passphrase.0.clone() }
     }
 
     fn run<T: Send + 'static>(
@@ -311,64 +265,28 @@ impl Tpm {
     }
 }
 
-impl Builder {
-    /// Operations that may wait. Default: 1,024. More than the TPM does within the deadline makes no sense.
-    #[must_use]
-    pub fn capacity(mut self, capacity: usize) -> Self {
-        self.capacity = capacity.max(1);
-        self
-    }
-
-    /// How long an operation may take, its waiting included. Default: 10 seconds.
-    #[must_use]
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
-    /// Below which key new ones are made: a hierarchy, whose standard storage key is made each time it is needed (50 to
-    /// 300 ms on a discrete TPM), or a persistent handle, 0x81000001 by convention. Default: [`OWNER`].
-    #[must_use]
-    pub fn parent(mut self, handle: u32) -> Self {
-        self.parent = handle;
-        self
-    }
-
-    /// Demands that every parent has this [name](Tpm::parent_name), in hexadecimal.
-    ///
-    /// # Errors
-    /// [`TpmError::Address`] if it is no hexadecimal number.
-    pub fn pin_parent(mut self, name: &str) -> Result<Self, TpmError> {
-        let digits = name.as_bytes().chunks(2).map(|pair| {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2);
-            pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())
-        });
-        let name: Option<Vec<u8>> = digits.collect();
-        let name = name.filter(|name| !name.is_empty());
-        self.pinned = Some(name.ok_or_else(|| TpmError::Address { tcti: self.tcti.clone() })?);
-        Ok(self)
-    }
-
-    /// Starts the TPM's threads, and sees that it answers.
-    ///
-    /// # Errors
-    /// [`TpmError::Address`], [`TpmError::Thread`], [`TpmError::Unreachable`].
-    pub fn open(self) -> Result<Tpm, TpmError> {
-        let Self { tcti: name, capacity, deadline, parent, pinned } = self;
-        let tcti = name.parse().map_err(|_| TpmError::Address { tcti: name.clone() })?;
-        let reopened = Arc::new(AtomicU64::new(0));
-        let device =
-            Device { tcti, name, pinned, reopened: Arc::clone(&reopened), connection: None };
-        let owner = Owner::start(device, capacity, deadline)?;
-        let tpm = Tpm(Arc::new(Inner { owner, parent, reopened, keys: AtomicU64::new(0) }));
-        tpm.run(move |device, due| device.attempt(due, parent, None, |_| Ok(())))?;
-        Ok(tpm)
-    }
-}
-
 impl fmt::Debug for Tpm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tpm").field("metrics", &self.metrics()).finish_non_exhaustive()
+    }
+}
+
+impl KeyFile {
+    /// The public key, if it is one for TLS; what is sealed has none.
+    ///
+    /// # Errors
+    /// [`TpmError::KeyFile`].
+    pub fn public_key(&self) -> Result<Option<SubjectPublicKeyInfoDer<'static>>, TpmError> {
+        parts(self).map(|(public, _)| template::public_key(&public))
+    }
+
+    /// Whether it was made in the TPM and can't leave it, as the file says; the TPM checks that when it loads the key.
+    ///
+    /// # Errors
+    /// [`TpmError::KeyFile`].
+    pub fn is_native(&self) -> Result<bool, TpmError> {
+        let attributes = parts(self)?.0.object_attributes();
+        Ok(attributes.fixed_tpm() && attributes.sensitive_data_origin())
     }
 }
 
@@ -381,29 +299,4 @@ fn parts(file: &KeyFile) -> Result<(Public, Private), TpmError> {
     let public = Public::unmarshall(file.public.get(2..).unwrap_or_default());
     let private = Private::try_from(file.private.get(2..).unwrap_or_default());
     Ok((public.map_err(unreadable)?, private.map_err(unreadable)?))
-}
-
-fn file(
-    kind: Kind,
-    parent: u32,
-    passphrase: &Passphrase,
-    public: &Public,
-    private: &Private,
-) -> Result<KeyFile, TpmError> {
-    let sized = |bytes: &[u8]| {
-        let size = u16::try_from(bytes.len()).map_err(unreadable)?;
-        Ok::<_, TpmError>([&size.to_be_bytes(), bytes].concat())
-    };
-    Ok(KeyFile {
-        kind,
-        empty_auth: passphrase.0.is_empty(),
-        policy: Vec::new(),
-        secret: None,
-        signed_policies: false,
-        description: None,
-        rsa_parent: false,
-        parent,
-        public: sized(&public.marshall().map_err(unreadable)?)?,
-        private: sized(private.value())?,
-    })
 }

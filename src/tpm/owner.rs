@@ -41,7 +41,7 @@ struct Queue<D> {
 /// What happened so far.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    pub(super) done: AtomicU64,
+    pub(super) begun: AtomicU64,
     pub(super) full: AtomicU64,
     pub(super) late: AtomicU64,
 }
@@ -182,8 +182,9 @@ impl<D> Shared<D> {
                 job
             };
             if job.is_awaited() {
+                // before the outcome is there, so that who has it sees it counted
+                self.counts.begun.fetch_add(1, Relaxed);
                 job.run(&mut device);
-                self.counts.done.fetch_add(1, Relaxed);
             }
             self.queue().running = None;
         }

@@ -10,8 +10,9 @@ use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::interface_types::key_bits::RsaKeyBits;
 use tss_esapi::structures::{
-    Digest, EccPoint, EccScheme, KeyDerivationFunctionScheme, Public, PublicEccParameters,
-    PublicKeyRsa, PublicRsaParameters, RsaExponent, RsaScheme, SymmetricDefinitionObject,
+    Digest, EccPoint, EccScheme, KeyDerivationFunctionScheme, KeyedHashScheme, Public,
+    PublicEccParameters, PublicKeyRsa, PublicKeyedHashParameters, PublicRsaParameters, RsaExponent,
+    RsaScheme, SymmetricDefinitionObject,
 };
 
 /// The kinds of key that can be made.
@@ -51,20 +52,27 @@ pub(super) fn storage(rsa: bool) -> Result<Public, Error> {
     })
 }
 
-/// A signing key to be made: in the TPM, never to leave it.
-pub(super) fn signing(kind: KeyType) -> Result<Public, Error> {
+/// A signing key to be made: in the TPM, never to leave it; with a `policy`, of no use without it.
+pub(super) fn signing(kind: KeyType, policy: Option<Digest>) -> Result<Public, Error> {
     let object_attributes = base()
+        .with_user_with_auth(policy.is_none())
         .with_sensitive_data_origin(true)
         .with_fixed_tpm(true)
         .with_fixed_parent(true)
         .with_sign_encrypt(true)
         .build()?;
     let none = SymmetricDefinitionObject::Null;
-    Ok(match kind {
+    let mut public = match kind {
         KeyType::P256 => ecc(object_attributes, none, EccCurve::NistP256, EccPoint::default()),
         KeyType::P384 => ecc(object_attributes, none, EccCurve::NistP384, EccPoint::default()),
         KeyType::Rsa2048 => rsa(object_attributes, none, PublicKeyRsa::default()),
-    })
+    };
+    if let (Some(policy), Public::Ecc { auth_policy, .. } | Public::Rsa { auth_policy, .. }) =
+        (policy, &mut public)
+    {
+        *auth_policy = policy;
+    }
+    Ok(public)
 }
 
 /// A signing key that comes from outside, as its attributes will tell for ever.
@@ -74,6 +82,23 @@ pub(super) fn imported(unique: Unique) -> Result<Public, Error> {
     Ok(match unique {
         Unique::Ecc(curve, point) => ecc(object_attributes, none, curve, point),
         Unique::Rsa(modulus) => rsa(object_attributes, none, modulus),
+    })
+}
+
+/// Data to be sealed; with a `policy`, nothing else opens it.
+pub(super) fn sealed(policy: Option<Digest>) -> Result<Public, Error> {
+    let object_attributes = ObjectAttributesBuilder::new()
+        .with_fixed_tpm(true)
+        .with_fixed_parent(true)
+        .with_no_da(true)
+        .with_user_with_auth(policy.is_none())
+        .build()?;
+    Ok(Public::KeyedHash {
+        object_attributes,
+        name_hashing_algorithm: HashingAlgorithm::Sha256,
+        auth_policy: policy.unwrap_or_default(),
+        parameters: PublicKeyedHashParameters::new(KeyedHashScheme::Null),
+        unique: Digest::default(),
     })
 }
 

@@ -18,11 +18,15 @@ use tss_esapi::traits::Marshall;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
-use super::TpmError;
 use super::template::{self, Unique};
+use super::{MAX_SEALED, TpmError};
 
 /// TPM_ALG_SHA256, which all names are made with.
 const SHA256: [u8; 2] = [0x00, 0x0B];
+
+/// `[0] EXPLICIT` prime256v1 and secp384r1.
+const P256_PARAMETERS: [u8; 12] = [0xA0, 10, 6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7];
+const P384_PARAMETERS: [u8; 9] = [0xA0, 7, 6, 5, 0x2B, 0x81, 4, 0, 34];
 
 /// A private key, taken apart as a TPM wants it.
 pub(super) struct Foreign {
@@ -117,6 +121,33 @@ impl Foreign {
         let duplicate = [sized(&mac)?, sensitive.to_vec()].concat();
         let duplicate = Private::try_from(duplicate).map_err(fault)?;
         Ok(Wrapped { duplicate, secret })
+    }
+
+    /// An ECPrivateKey (RFC 5915) as short as it can be: with the public key only if it is on P-256, where there is room
+    /// for it in what a TPM seals, and one backend that wants it.
+    pub(super) fn to_sec1(&self) -> Result<Zeroizing<Vec<u8>>, TpmError> {
+        let Public::Ecc { parameters, unique, .. } = &self.public else {
+            return Err(fault("an RSA key is too long to be sealed; import it, or use ECDSA"));
+        };
+        let p256 = parameters.ecc_curve() == EccCurve::NistP256;
+        let size: u8 = if p256 { 32 } else { 48 };
+        let padding = usize::from(size).saturating_sub(self.secret.len());
+        let mut body = Zeroizing::new(Vec::with_capacity(MAX_SEALED));
+        body.extend([2, 1, 1, 4, size]);
+        body.extend(std::iter::repeat_n(0, padding));
+        body.extend(&*self.secret);
+        if p256 {
+            body.extend(P256_PARAMETERS);
+            body.extend([0xA1, 68, 3, 66, 0, 4]);
+            body.extend(unique.x().value());
+            body.extend(unique.y().value());
+        } else {
+            body.extend(P384_PARAMETERS);
+        }
+        let mut key = Zeroizing::new(Vec::with_capacity(MAX_SEALED));
+        key.extend([0x30, u8::try_from(body.len()).map_err(fault)?]);
+        key.extend(&*body);
+        Ok(key)
     }
 
     /// TPM2B_SENSITIVE.

@@ -11,11 +11,17 @@ mod ends;
 #[allow(dead_code, reason = "other tests need more of it")]
 mod tool;
 
+#[path = "../../../common/pair.rs"]
+mod pair;
+
+mod domain;
 mod faults;
 mod handshakes;
 mod interop;
 mod pki;
 mod proxy;
+mod rooted;
+mod sealed;
 mod signatures;
 mod swtpm;
 
