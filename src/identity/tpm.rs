@@ -80,8 +80,9 @@ impl TpmAuthority {
             return Err(IdentityError::Mismatch);
         }
         let key = KeyPair::generate().map_err(|error| certificate(error.to_string()))?;
+        let key = Zeroizing::new(key);
         let params = self.params(provider).map_err(|error| certificate(error.to_string()))?;
-        let leaf = self.key.issue(authority, &params, &key).map_err(IdentityError::Tpm)?;
+        let leaf = self.key.issue(authority, &params, &*key).map_err(IdentityError::Tpm)?;
         // a root is what others have already
         let is_root = tbs.subject() == tbs.issuer();
         let above = self.chain.iter().skip(usize::from(is_root)).cloned();
