@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -11,10 +12,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use mtls_bench::path::Availability;
 use mtls_bench::report::RunResult;
 use mtls_bench::settings::{HandshakeMix, ProviderName, Workload};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustls_offload::ktls::Kernel;
 use support::{Bench, SHORT, refused};
 
 #[test]
@@ -106,6 +109,36 @@ fn keys_suites_and_groups_are_negotiated_as_asked() {
             (suite, Some(group))
         );
         assert_eq!(seen[0].negotiated.peer, "spiffe://mtls-bench.test/server");
+    }
+}
+
+/// Which of the two, this kernel decides.
+#[test]
+fn kernel_tls_is_measured_like_the_others_or_says_why_not() {
+    let result = Bench::new().measure(&[
+        "--path",
+        "in-process,ktls",
+        "--workload",
+        "handshake,request,stream",
+        "--handshake",
+        "full,resumed",
+        "--provider",
+        "offload,aws-lc-rs",
+    ]);
+    let arms: Vec<_> = result.arms.iter().filter(|arm| arm.path == "ktls").collect();
+    assert_eq!(arms.len(), 8);
+    for arm in arms {
+        match (&arm.availability, Kernel::here()) {
+            (Availability::Available, Ok(_)) => {
+                let window = &arm.windows[0];
+                assert!(window.server_end.total() > 0, "{}", arm.label());
+                assert_eq!(window.server_end.failures, BTreeMap::new(), "{}", arm.label());
+            }
+            (Availability::Unavailable { reason, fix }, Err(_)) => {
+                assert!(arm.windows.is_empty() && !reason.is_empty() && !fix.is_empty());
+            }
+            (found, kernel) => panic!("{found:?}, but {kernel:?}"),
+        }
     }
 }
 

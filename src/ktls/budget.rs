@@ -37,6 +37,11 @@ impl Budget {
         self.left = self.left.saturating_sub((bytes as u64).div_ceil(size) + 1);
     }
 
+    /// Whether a new key would do any good.
+    pub(super) fn renewable(&self) -> bool {
+        self.limit > RESERVE + 1
+    }
+
     /// Notes that there is a new key.
     pub(super) fn renew(&mut self) {
         self.left = self.limit;
@@ -72,8 +77,10 @@ mod tests {
         assert_eq!(budget.room(), 16384);
         budget.spend(1);
         assert_eq!(budget.room(), 0);
+        assert!(budget.renewable());
         budget.renew();
         assert_eq!(budget.room(), 16384);
+        assert!(!Budget::new(RESERVE + 1, 0).renewable(), "it would be used up at once");
     }
 
     #[test]

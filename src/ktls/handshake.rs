@@ -116,6 +116,15 @@ pub(super) struct Complete {
     pub(super) peer_closed: bool,
 }
 
+impl Complete {
+    fn new<S: Side>(side: S, received: Vec<u8>, peer_closed: bool) -> Result<Self, KtlsError> {
+        let handshake = Handshake::of(side.common())?;
+        let suite = side.common().negotiated_cipher_suite().ok_or(Error::HandshakeNotComplete)?;
+        let (secrets, session) = side.into_kernel()?;
+        Ok(Self { secrets, session, suite, handshake, received, peer_closed })
+    }
+}
+
 /// Does the whole handshake.
 pub(super) async fn complete<S: Side>(mut side: S, tcp: &TcpStream) -> Result<Complete, KtlsError> {
     let mut wire = Wire { tcp, records: Records::default(), incoming: Vec::new() };
@@ -172,10 +181,7 @@ pub(super) async fn complete<S: Side>(mut side: S, tcp: &TcpStream) -> Result<Co
             }
         }
     }
-    let handshake = Handshake::of(side.common())?;
-    let suite = side.common().negotiated_cipher_suite().ok_or(Error::HandshakeNotComplete)?;
-    let (secrets, session) = side.into_kernel()?;
-    Ok(Complete { secrets, session, suite, handshake, received, peer_closed })
+    Complete::new(side, received, peer_closed)
 }
 
 enum Next {

@@ -171,7 +171,9 @@ impl KernelStream {
             }
             ready!(self.poll_key_update(cx))?;
             match self.sending.budget.room() {
-                0 if self.changes_keys => self.sending.owe_key_update(false),
+                0 if self.changes_keys && self.sending.budget.renewable() => {
+                    self.sending.owe_key_update(false);
+                }
                 0 => {
                     ready!(self.poll_close_notify(cx))?;
                     return Poll::Ready(Err(KtlsError::KeyExhausted.into()));

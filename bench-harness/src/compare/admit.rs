@@ -44,7 +44,9 @@ fn unfit(result: &RunResult) -> Vec<String> {
     if let Some(mask) = &result.machine.processor.feature_mask {
         reasons.push(format!("features of the CPU were hidden (RUSTLS_OFFLOAD_CPU={mask})"));
     }
-    reasons.extend(emulated(result));
+    if let Some(model) = result.machine.processor.emulated() {
+        reasons.push(format!("the CPU was emulated ({model})"));
+    }
     let rounds = result.settings.rounds;
     if rounds < FEWEST_ROUNDS {
         reasons.push(format!(
@@ -52,13 +54,6 @@ fn unfit(result: &RunResult) -> Vec<String> {
         ));
     }
     reasons
-}
-
-/// Whether the CPU was made up by software, as far as the result tells: QEMU's emulator says so in
-/// the CPU's model name.
-fn emulated(result: &RunResult) -> Option<String> {
-    let model = result.machine.processor.model.as_deref()?;
-    model.contains("QEMU TCG").then(|| format!("the CPU was emulated ({model})"))
 }
 
 /// Settings and sidecars' programs that are not the same everywhere.

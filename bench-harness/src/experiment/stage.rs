@@ -16,7 +16,7 @@ use crate::role::Role;
 use crate::role::generator::NAME as GENERATOR;
 use crate::role::protocol::{Fault, GeneratorSpec, RoleSpec, ServerSpec, Service};
 use crate::settings::{HandshakeMix, Identities, ProviderName, Settings, Workload};
-use crate::tls::Observations;
+use crate::tls::{Observations, TlsEnd};
 
 const SERVER: &str = "server";
 
@@ -60,11 +60,13 @@ impl Stage {
         };
         let provider = arm.provider.unwrap_or(ProviderName::Offload);
         let ground = Ground { settings, pki, provider, mix };
-        let ends = arm.path.tls_ends();
+        let (ends, records) = (arm.path.tls_ends(), arm.path.records());
         let server = ServerSpec {
             cpus: settings.server_cpus.clone(),
             listen,
-            tls: ends.filter(|ends| ends.server == SERVER).map(|_| ground.server_end()),
+            tls: ends
+                .filter(|ends| ends.server == SERVER)
+                .map(|_| TlsEnd { records, ..ground.server_end() }),
             service: Service::for_workload(arm.workload, settings.response_bytes),
             fault: Fault::default(),
         };
@@ -74,7 +76,9 @@ impl Stage {
         let generator = GeneratorSpec {
             cpus: settings.client_cpus.clone(),
             target: hops.entry,
-            tls: ends.filter(|ends| ends.client == GENERATOR).map(|_| ground.client_end()),
+            tls: ends
+                .filter(|ends| ends.client == GENERATOR)
+                .map(|_| TlsEnd { records, ..ground.client_end() }),
             sink: server_tls.map(|end| end.with_one_identity()),
             workload: arm.workload,
             request_bytes: settings.request_bytes,

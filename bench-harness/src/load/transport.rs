@@ -3,15 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::sources::Sources;
+use crate::tls::Carrier;
 
 /// Opens the byte streams that operations run over.
 pub(crate) trait Transport: 'static {
     /// One byte stream.
-    type Io: AsyncRead + AsyncWrite + Unpin + 'static;
+    type Io: Carrier;
 
     /// Opens a new one.
     fn open(&self) -> impl Future<Output = io::Result<Self::Io>>;

@@ -49,6 +49,12 @@ pub struct Processor {
 }
 
 impl Processor {
+    /// The model's name if the CPU is made up by software, as far as it tells: QEMU's emulator does so in that
+    /// name. No time measured on it means anything.
+    pub fn emulated(&self) -> Option<&str> {
+        self.model.as_deref().filter(|model| model.contains("QEMU TCG"))
+    }
+
     pub(super) fn describe(root: &Root, cpu: &Cpu) -> Self {
         let info: Option<CpuInfo> = root.parsed("/proc/cpuinfo");
         let field = |names: [&str; 2]| {

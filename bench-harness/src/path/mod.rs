@@ -6,6 +6,7 @@
 
 pub mod external;
 mod in_process;
+mod ktls;
 mod plaintext;
 mod sidecar;
 
@@ -22,7 +23,7 @@ use crate::Error;
 use crate::pki::{Credentials, Pki, Renewal};
 use crate::role::Role;
 use crate::settings::{HandshakeMix, ProviderName, Settings, Workload};
-use crate::tls::{Population, Rotation, TlsEnd};
+use crate::tls::{Population, Records, Rotation, TlsEnd};
 
 /// The name of the role beside the client.
 const CLIENT_SIDECAR: &str = "client-sidecar";
@@ -47,6 +48,7 @@ pub fn all(options: &Options) -> Result<Vec<Arc<dyn Path>>, Error> {
     let mut all: Vec<Arc<dyn Path>> = vec![
         Arc::new(plaintext::Plaintext),
         Arc::new(in_process::InProcess),
+        Arc::new(ktls::KernelTls),
         Arc::new(sidecar::Sidecar),
     ];
     all.extend(external::known(options));
@@ -83,6 +85,11 @@ pub trait Path: Send + Sync {
     /// Whether the provider under test does its cryptography.
     fn takes_provider(&self) -> bool {
         self.tls_ends().is_some_and(|ends| ends.tells == Tells::OwnEnds)
+    }
+
+    /// Who protects the records of client and server.
+    fn records(&self) -> Records {
+        Records::User
     }
 
     /// Starts the hops between client and server, and tells where the client connects to.
@@ -191,6 +198,7 @@ impl Ground<'_> {
         TlsEnd {
             provider: self.provider,
             parameters: self.settings.tls.clone(),
+            records: Records::User,
             credentials: credentials.clone(),
             population: None,
             workload_api: self.settings.identity.endpoint().map(str::to_owned),

@@ -29,6 +29,7 @@ pub fn warnings(result: &RunResult) -> Vec<String> {
 pub(super) fn lines(result: &RunResult) -> Vec<String> {
     let problems = result.problems();
     let mut lines = Vec::new();
+    lines.extend(emulated(result));
     lines.extend(build(result));
     lines.extend(placement(result));
     lines.extend(programs(result));
@@ -44,6 +45,15 @@ pub(super) fn lines(result: &RunResult) -> Vec<String> {
         None => {}
     }
     lines
+}
+
+fn emulated(result: &RunResult) -> Option<String> {
+    result.machine.processor.emulated().map(|model| {
+        format!(
+            "warning: the CPU was emulated ({model}): this shows what works, and no figure here says \
+             anything about performance"
+        )
+    })
 }
 
 fn build(result: &RunResult) -> Option<String> {

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::pki::Pki;
     use crate::settings::{HandshakeMix, KeyType, ProviderName, TlsParameters};
-    use crate::tls::{Acceptor, DialError, Dialer, Observations, TlsEnd};
+    use crate::tls::{Acceptor, DialError, Dialer, Observations, Records, TlsEnd};
 
     fn ends(identities: Identities) -> (TlsEnd, TlsEnd) {
         let pki = Pki::generate(KeyType::P256, identities, false).unwrap();
@@ -221,6 +221,7 @@ mod tests {
         let end = |credentials, population| TlsEnd {
             provider: ProviderName::Offload,
             parameters: parameters.clone(),
+            records: Records::User,
             credentials,
             population,
             workload_api: None,

@@ -17,6 +17,17 @@ use crate::Error;
 use crate::pki::Credentials;
 use crate::settings::{KeyType, ProviderName, TlsParameters};
 
+/// Who protects the records of a connection, once it is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Records {
+    /// rustls.
+    #[default]
+    User,
+    /// The kernel; a connection that it does not take is a failed handshake.
+    Kernel,
+}
+
 /// One end of the measured TLS connection.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct TlsEnd {
@@ -24,6 +35,8 @@ pub struct TlsEnd {
     pub provider: ProviderName,
     /// What may be negotiated.
     pub parameters: TlsParameters,
+    /// Who protects the records.
+    pub records: Records,
     /// Own chain and key, the trusted root and the expected peer.
     pub credentials: Credentials,
     /// The client's many identities, if it is a client that has them.

@@ -5,21 +5,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustls::pki_types::ServerName;
+use rustls_offload::ktls::KernelStream;
 use rustls_offload::pool::LocalPool;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use tokio_util::either::Either;
 
 use super::callers::{Callers, Manner};
-use super::config::Configs;
+use super::config::{Configs, Records};
+use super::kernel::{self, Carrier};
 use super::{Observer, TlsEnd};
 use crate::Error;
 use crate::pki::SERVER_NAME;
 use crate::settings::HandshakeMix;
 
 /// A measured connection over any transport.
-pub type Connection<S = TcpStream> = Either<S, Box<TlsStream<S>>>;
+pub type Connection<S = TcpStream> = Either<S, Secured<S>>;
+
+/// One whose records rustls or the kernel protects.
+pub type Secured<S> = Either<Box<TlsStream<S>>, Box<KernelStream>>;
 
 /// Why a connection could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +57,7 @@ pub struct Dialer {
 
 struct ClientTls {
     pooled: bool,
+    records: Records,
     callers: Callers,
     is_priming: AtomicBool,
     server_name: ServerName<'static>,
@@ -78,6 +83,7 @@ impl Dialer {
         Ok(Self {
             tls: Some(ClientTls {
                 pooled: end.provider.has_pool(),
+                records: end.records,
                 callers,
                 is_priming: AtomicBool::new(false),
                 server_name,
@@ -114,26 +120,27 @@ impl Dialer {
     /// Counted by the observer as well.
     pub async fn secure<S>(&self, transport: S) -> Result<Connection<S>, DialError>
     where
-        S: AsyncRead + AsyncWrite + Unpin + 'static,
+        S: Carrier,
     {
         let Some(tls) = &self.tls else { return Ok(Either::Left(transport)) };
         let manner = tls.manner();
         let connector = tls.callers.next(manner).ok_or(DialError::NoIdentity)?;
         let name = tls.server_name.clone();
-        let connected = match pool(tls.pooled) {
-            Some(pool) => pool.connect(&connector, name, transport).await,
-            None => connector.connect(name, transport).await,
+        let resumes = manner == Manner::Resuming;
+        let connected = match socket(tls.records, transport) {
+            Ok(tcp) => kernel::connect(pool(tls.pooled), connector.config().clone(), name, tcp)
+                .await
+                .map(|stream| tls.observer.kernel_stream(stream, resumes)),
+            Err(transport) => match pool(tls.pooled) {
+                Some(pool) => pool.connect(&connector, name, transport).await,
+                None => connector.connect(name, transport).await,
+            }
+            .map(|stream| tls.observer.stream(stream.into(), resumes)),
         };
-        match connected {
-            Ok(stream) => {
-                tls.observer.completed(stream.get_ref().1, manner == Manner::Resuming);
-                Ok(Either::Right(Box::new(stream.into())))
-            }
-            Err(error) => {
-                tls.observer.failed(&error.to_string());
-                Err(DialError::Handshake(error))
-            }
-        }
+        connected.map(Either::Right).map_err(|error| {
+            tls.observer.failed(&error.to_string());
+            DialError::Handshake(error)
+        })
     }
 }
 
@@ -162,6 +169,28 @@ impl ClientTls {
     }
 }
 
+/// The socket whose records the kernel is to protect, or what rustls's go over.
+fn socket<S: Carrier>(records: Records, transport: S) -> Result<TcpStream, S> {
+    match records {
+        Records::Kernel => transport.into_tcp(),
+        Records::User => Err(transport),
+    }
+}
+
+impl Observer {
+    /// Counts the handshake that `stream` comes from.
+    fn stream<S>(&self, stream: TlsStream<S>, meant_to_resume: bool) -> Secured<S> {
+        self.completed(stream.get_ref().1, meant_to_resume);
+        Either::Left(Box::new(stream))
+    }
+
+    /// The same, in the kernel.
+    fn kernel_stream<S>(&self, stream: KernelStream, meant_to_resume: bool) -> Secured<S> {
+        self.completed_in_kernel(stream.handshake(), meant_to_resume);
+        Either::Right(Box::new(stream))
+    }
+}
+
 /// This thread's handshake pool, for a provider that has them.
 fn pool(pooled: bool) -> Option<LocalPool> {
     thread_local!(static POOL: LocalPool = LocalPool::new());
@@ -179,6 +208,7 @@ struct ServerTls {
     configs: Configs,
     observer: Arc<Observer>,
     pooled: bool,
+    records: Records,
 }
 
 impl Acceptor {
@@ -191,7 +221,7 @@ impl Acceptor {
         let side = end.server()?;
         let observer = Arc::new(Observer::new(&end.credentials.peer, side.accounts)?);
         let (configs, pooled) = (side.config, end.provider.has_pool());
-        Ok(Self { tls: Some(ServerTls { configs, observer, pooled }) })
+        Ok(Self { tls: Some(ServerTls { configs, observer, pooled, records: end.records }) })
     }
 
     /// The observer of this end, if it speaks TLS.
@@ -205,25 +235,24 @@ impl Acceptor {
     /// The peer's or our reason; counted by the observer as well.
     pub async fn accept<S>(&self, transport: S) -> io::Result<Connection<S>>
     where
-        S: AsyncRead + AsyncWrite + Unpin + 'static,
+        S: Carrier,
     {
-        let Some(ServerTls { configs, observer, pooled }) = &self.tls else {
+        let Some(ServerTls { configs, observer, pooled, records }) = &self.tls else {
             return Ok(Either::Left(transport));
         };
-        let acceptor = TlsAcceptor::from(configs.next());
-        let accepted = match pool(*pooled) {
-            Some(pool) => pool.accept(&acceptor, transport).await,
-            None => acceptor.accept(transport).await,
+        let accepted = match socket(*records, transport) {
+            Ok(tcp) => kernel::accept(pool(*pooled), configs.next(), tcp)
+                .await
+                .map(|stream| observer.kernel_stream(stream, false)),
+            Err(transport) => {
+                let acceptor = TlsAcceptor::from(configs.next());
+                match pool(*pooled) {
+                    Some(pool) => pool.accept(&acceptor, transport).await,
+                    None => acceptor.accept(transport).await,
+                }
+                .map(|stream| observer.stream(stream.into(), false))
+            }
         };
-        match accepted {
-            Ok(stream) => {
-                observer.completed(stream.get_ref().1, false);
-                Ok(Either::Right(Box::new(stream.into())))
-            }
-            Err(error) => {
-                observer.failed(&error.to_string());
-                Err(error)
-            }
-        }
+        accepted.map(Either::Right).inspect_err(|error| observer.failed(&error.to_string()))
     }
 }

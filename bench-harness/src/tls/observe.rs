@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustls::crypto::SupportedKxGroup;
+use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, CommonState, HandshakeKind, NamedGroup, ProtocolVersion};
+use rustls_offload::ktls;
 use rustls_offload::verify::CacheMetrics;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -187,18 +189,38 @@ impl Observer {
     /// Counts a completed handshake.
     pub fn completed(&self, connection: &CommonState, meant_to_resume: bool) {
         let chain = connection.peer_certificates();
-        let peer = match chain {
-            Some(chain) if self.expected.fits(chain) => Peer::Expected,
-            Some(_) => Peer::Unexpected,
-            None => Peer::None,
-        };
         let outcome = Outcome {
             kind: connection.handshake_kind(),
             protocol: connection.protocol_version(),
             suite: connection.negotiated_cipher_suite().map(|suite| suite.suite()),
             group: connection.negotiated_key_exchange_group().map(SupportedKxGroup::name),
-            peer,
+            peer: self.peer(chain),
         };
+        self.count(outcome, chain, meant_to_resume);
+    }
+
+    /// Counts a completed handshake whose connection is the kernel's now.
+    pub fn completed_in_kernel(&self, handshake: &ktls::Handshake, meant_to_resume: bool) {
+        let chain = Some(handshake.peer_certificates.as_slice()).filter(|chain| !chain.is_empty());
+        let outcome = Outcome {
+            kind: Some(handshake.kind),
+            protocol: Some(handshake.version),
+            suite: Some(handshake.suite),
+            group: handshake.group,
+            peer: self.peer(chain),
+        };
+        self.count(outcome, chain, meant_to_resume);
+    }
+
+    fn peer(&self, chain: Option<&[CertificateDer<'_>]>) -> Peer {
+        match chain {
+            Some(chain) if self.expected.fits(chain) => Peer::Expected,
+            Some(_) => Peer::Unexpected,
+            None => Peer::None,
+        }
+    }
+
+    fn count(&self, outcome: Outcome, chain: Option<&[CertificateDer<'_>]>, meant_to_resume: bool) {
         let mut state = self.state();
         if let (Peer::Expected, Some([leaf, ..])) = (outcome.peer, chain) {
             state.peers.see(leaf);

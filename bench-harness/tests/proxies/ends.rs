@@ -14,7 +14,7 @@ use mtls_bench::role::protocol::{Fault, RoleSpec, ServerSpec, Service};
 use mtls_bench::settings::{
     HandshakeMix, Identities, IdentitySource, KeyType, ProviderName, Settings, TlsParameters,
 };
-use mtls_bench::tls::{Dialer, Observations, TlsEnd};
+use mtls_bench::tls::{Dialer, Observations, Records, TlsEnd};
 use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
@@ -76,6 +76,7 @@ impl Bench {
         TlsEnd {
             provider: ProviderName::AwsLcRs,
             parameters,
+            records: Records::User,
             credentials: credentials.clone(),
             population: None,
             workload_api: None,

@@ -14,6 +14,7 @@ use nix::sys::socket::sockopt::{TcpTlsTx, TcpUlp, TlsCryptoInfo};
 
 use super::kernel_module::KernelModule;
 use super::{Check, Finding, Host};
+use crate::machine::Root;
 
 const MODULE: KernelModule = KernelModule { name: "tls", option: "CONFIG_TLS" };
 
@@ -29,14 +30,19 @@ impl Check for KernelTls {
     }
 
     fn probe(&self, host: &Host) -> Finding {
-        match encrypting_socket() {
-            Ok(_) if host.root.exists("/proc/net/tls_stat") => {
-                Finding::available("encrypts records; counters in /proc/net/tls_stat")
-            }
-            Ok(_) => Finding::available("encrypts records; no counters in /proc/net/tls_stat"),
-            Err(Failure::Absent) => MODULE.missing(&host.root),
-            Err(failure) => Finding::missing(failure.to_string(), failure.fix()),
+        finding(&host.root)
+    }
+}
+
+/// The same, of the machine whose files lie below `root`.
+pub(crate) fn finding(root: &Root) -> Finding {
+    match encrypting_socket() {
+        Ok(_) if root.exists("/proc/net/tls_stat") => {
+            Finding::available("encrypts records; counters in /proc/net/tls_stat")
         }
+        Ok(_) => Finding::available("encrypts records; no counters in /proc/net/tls_stat"),
+        Err(Failure::Absent) => MODULE.missing(root),
+        Err(failure) => Finding::missing(failure.to_string(), failure.fix()),
     }
 }
 

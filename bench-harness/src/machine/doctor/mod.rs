@@ -13,7 +13,7 @@ mod counters;
 mod cpu;
 mod frequency;
 mod kernel_module;
-mod kernel_tls;
+pub(crate) mod kernel_tls;
 mod limits;
 mod ports;
 pub(crate) mod program;

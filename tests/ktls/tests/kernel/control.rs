@@ -2,13 +2,13 @@
 
 use std::io::ErrorKind;
 
-use rustls::{AlertDescription, HandshakeKind};
+use rustls::{AlertDescription, CipherSuite, HandshakeKind};
 use rustls_offload::ktls::{Acceptor, Connector, KernelStream, KtlsError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use crate::support::relay::{Change, Relay};
-use crate::support::{Configs, TLS12, TLS13, name, ours, tcp};
+use crate::support::{Configs, TLS12, TLS13, limited, name, ours, tcp};
 use crate::{cause, in_kernel};
 
 /// A client in the kernel, and a server of rustls's.
@@ -131,4 +131,51 @@ async fn a_fatal_alert_ends_the_connection() {
         }
         assert!(client.write_all(b"more").await.is_err());
     }
+}
+
+/// TLS 1.2 has no means to change a key that we would use, under any kernel.
+#[tokio::test]
+async fn a_tls12_key_that_is_used_up_ends_the_connection() {
+    a_key_is_used_up(TLS12).await;
+}
+
+/// The connection ends before its key is used up, and the peer has everything that was accepted.
+pub(crate) async fn a_key_is_used_up(suite: CipherSuite) {
+    let limit = 64;
+    for write in [100, 16384, 100_000] {
+        let relay = Relay::faithful(usize::MAX).await;
+        let (mut client, mut server) =
+            with_rustls_server(&Configs::with(limited(suite, limit)), relay.ends).await;
+        let handshake = relay.to_server.bytes().len();
+        let send = async move {
+            let mut accepted = 0;
+            let error = loop {
+                match client.write(&vec![5; write]).await {
+                    Ok(written) => accepted += written,
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(cause(&error), KtlsError::KeyExhausted), "{error}");
+            assert!(client.write(b"more").await.is_err());
+            client.shutdown().await.unwrap();
+            // not dropped yet: with tickets unread, that would reset the connection
+            (accepted, client)
+        };
+        let mut received = Vec::new();
+        let ((accepted, _client), read) = tokio::join!(send, server.read_to_end(&mut received));
+        read.unwrap(); // close_notify was the last that came
+        assert_eq!(received.len(), accepted);
+        let records = records(&relay.to_server.bytes()[handshake..]);
+        assert!(records <= limit, "{records} records of {write} bytes");
+        assert!(records >= limit / 3, "{records} records of {write} bytes: closed too early");
+    }
+}
+
+fn records(mut bytes: &[u8]) -> u64 {
+    let mut records = 0;
+    while let [_, _, _, high, low, rest @ ..] = bytes {
+        bytes = &rest[usize::from(u16::from_be_bytes([*high, *low]))..];
+        records += 1;
+    }
+    records
 }

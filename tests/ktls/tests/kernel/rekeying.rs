@@ -81,7 +81,8 @@ async fn we_follow_the_key_updates_of_rustls_and_answer() {
 #[tokio::test]
 async fn keys_are_changed_before_they_are_used_up() {
     let limit = 64;
-    let (client, server) = with_rustls_server(&Configs::with(limited(limit)), tcp().await).await;
+    let (client, server) =
+        with_rustls_server(&Configs::with(limited(TLS13, limit)), tcp().await).await;
     let before = counter("TlsTxRekeyOk");
     let length = 4 << 20;
     exchange(client, server, length).await;
@@ -96,7 +97,7 @@ async fn keys_are_changed_in_the_middle_of_a_file() {
     let content = crate::support::pattern(3 << 20, 9);
     let mut file = tempfile::tempfile().unwrap();
     std::io::Write::write_all(&mut file, &content).unwrap();
-    let (client, server) = ours(&Configs::with(limited(64)), tcp().await).await;
+    let (client, server) = ours(&Configs::with(limited(TLS13, 64)), tcp().await).await;
     let (mut client, mut server) = (in_kernel(client), in_kernel(server));
     let send = async {
         server.send_file(&file, 0, u64::MAX).await.unwrap();

@@ -7,10 +7,13 @@ pub(crate) mod relay;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CipherSuiteCommon, CryptoProvider};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{CipherSuite, ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{
+    CipherSuite, ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite,
+    SupportedProtocolVersion, Tls12CipherSuite, Tls13CipherSuite,
+};
 use rustls_offload::ktls::{Acceptor, Connector, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -38,22 +41,34 @@ pub(crate) fn provider(suite: CipherSuite) -> CryptoProvider {
     provider
 }
 
-/// Our provider with one TLS 1.3 suite, whose keys may protect `limit` records.
-pub(crate) fn limited(limit: u64) -> CryptoProvider {
-    let mut provider = provider(TLS13);
-    let suite = provider.cipher_suites[0].tls13().unwrap();
-    // as many tests as there are leak it
-    provider.cipher_suites =
-        vec![rustls::SupportedCipherSuite::Tls13(Box::leak(Box::new(rustls::Tls13CipherSuite {
-            common: rustls::crypto::CipherSuiteCommon {
-                confidentiality_limit: limit,
-                suite: suite.common.suite,
-                hash_provider: suite.common.hash_provider,
-            },
-            hkdf_provider: suite.hkdf_provider,
-            aead_alg: suite.aead_alg,
-            quic: suite.quic,
-        })))];
+/// Our provider with one suite, whose keys may protect `limit` records.
+pub(crate) fn limited(suite: CipherSuite, limit: u64) -> CryptoProvider {
+    let mut provider = provider(suite);
+    let common = |common: &CipherSuiteCommon| CipherSuiteCommon {
+        confidentiality_limit: limit,
+        suite: common.suite,
+        hash_provider: common.hash_provider,
+    };
+    // a few suites for each test are never freed
+    provider.cipher_suites = vec![match provider.cipher_suites[0] {
+        SupportedCipherSuite::Tls13(suite) => {
+            SupportedCipherSuite::Tls13(Box::leak(Box::new(Tls13CipherSuite {
+                common: common(&suite.common),
+                hkdf_provider: suite.hkdf_provider,
+                aead_alg: suite.aead_alg,
+                quic: suite.quic,
+            })))
+        }
+        SupportedCipherSuite::Tls12(suite) => {
+            SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
+                common: common(&suite.common),
+                prf_provider: suite.prf_provider,
+                kx: suite.kx,
+                sign: suite.sign,
+                aead_alg: suite.aead_alg,
+            })))
+        }
+    }];
     provider
 }
 
