@@ -117,8 +117,10 @@ fn thousands_of_handshakes_at_once_and_every_byte_arrives() {
     assert_eq!(operations(clients), 2000 * 6);
     // a stranger's chain ends in one verification that fails, its signature is not looked at
     assert!((1800 * 6..=2000 * 6).contains(&operations(servers)), "{servers:?}");
+    // a busy machine delivers some handshakes late, and what comes alone makes a batch alone: so counted in operations
     for batches in [servers, clients] {
-        assert!(batches[LANES - 1] * 2 > batches.iter().sum(), "few full batches: {batches:?}");
+        let in_full_ones = batches[LANES - 1] * LANES as u64;
+        assert!(in_full_ones * 2 > operations(batches), "few full batches: {batches:?}");
     }
 }
 
