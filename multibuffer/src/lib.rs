@@ -12,6 +12,9 @@
 //! | `curve` | points and scalar multiplication | one curve each |
 //! | algorithms (`ecdsa`, `ecdh`, `x25519`) | bytes in, bytes out, batches of 1 to 8 | one standard each |
 //!
+//! `ARITHMETIC.md` says of every function what is secret, why its time does not depend on it, and what bounds its
+//! limbs have.
+//!
 //! Every layer is written once, generic over `lanes::Lanes`; the engine picks the implementation.
 
 mod curve;
