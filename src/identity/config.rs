@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, TicketRequest};
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ServerConfig};
 
@@ -21,6 +21,13 @@ const SERVERS: usize = 256;
 /// For how long a client offers a session. Whoever resumes does not look at the server's certificate again, so this
 /// bounds how long one that has expired goes unnoticed.
 const SESSION_AGE: Duration = Duration::from_secs(600);
+
+/// Tickets that a client asks for (RFC 9149): two with a full handshake, so that two connections can follow; one for each
+/// that it uses up.
+const ASKED: TicketRequest = TicketRequest { new_session_count: 2, resumption_count: 1 };
+
+/// Tickets that a server gives at most to a client that asks: as many as browsers open connections at once.
+const GIVEN: usize = 6;
 
 /// Sets up [`Mtls`].
 #[derive(Debug)]
@@ -85,6 +92,7 @@ impl MtlsConfig {
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::clone(&identity) as _);
         config.alpn_protocols.clone_from(&alpn);
+        config.max_tls13_tickets = GIVEN;
         let who = Arc::clone(&callers);
         let judge = ChainJudge::new(Arc::clone(chains)).authorize(move |peer| who.may_call(peer));
         let keys = match ticket_keys {
@@ -120,6 +128,7 @@ impl Mtls {
             .with_client_cert_resolver(Arc::clone(&self.identity) as _);
         config.alpn_protocols.clone_from(&self.alpn);
         config.resumption = Resumption::store(sessions);
+        config.send_ticket_request = Some(ASKED);
         Ok(Arc::new(config))
     }
 

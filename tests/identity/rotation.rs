@@ -179,6 +179,17 @@ fn a_new_certificate_is_presented_and_the_session_still_resumes() {
     assert_eq!(service.connect(), Ok(Resumed));
 }
 
+/// RFC 9149: two for what may follow a full handshake, then one for each that is used up.
+#[test]
+fn a_client_asks_for_as_many_tickets_as_it_has_a_use_for() {
+    let service = Service::new(&Domain::new("one.test"));
+    let issued = || service.server.resumptions().issued();
+    assert_eq!((service.connect(), issued()), (Ok(Full), 2));
+    for tickets in 3..10 {
+        assert_eq!((service.connect(), issued()), (Ok(Resumed), tickets));
+    }
+}
+
 #[test]
 fn what_is_withdrawn_is_neither_presented_nor_trusted() {
     let authority = Domain::new("one.test");
