@@ -114,7 +114,7 @@ fn preferred(cpu: &Cpu) -> Result<&'static Adapter, Error> {
 
 #[cfg(not(feature = "fips"))]
 fn compose(plan: &Plan) -> CryptoProvider {
-    crate::parts::in_front_of(crate::compose::provider(plan), plan.cpu())
+    crate::parts::in_front_of(crate::compose::provider(plan), plan)
 }
 
 /// rustls's own provider, untouched: what was validated is what runs.

@@ -108,13 +108,4 @@ mod tests {
             assert_eq!(MlKem768.start().unwrap().complete(share).map(drop), invalid);
         }
     }
-
-    #[test]
-    fn it_is_found_inside_the_hybrid_that_a_plan_can_choose() {
-        let of = |hybrid| super::super::ml_kem_768(hybrid).map(|found| format!("{found:?}"));
-        assert_eq!(of(rustls_graviola::kx::X25519MLKEM768), Some(format!("{MlKem768:?}")));
-        let aws_lc = rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768;
-        assert_eq!(of(aws_lc), Some(format!("{MLKEM768:?}")));
-        assert_eq!(of(&rustls_graviola::kx::X25519), None);
-    }
 }

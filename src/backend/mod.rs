@@ -105,6 +105,18 @@ impl Backend {
         }
     }
 
+    /// Its ML-KEM-768 by itself, the half of X25519MLKEM768 that has no lanes.
+    #[cfg(all(feature = "pool", not(feature = "fips")))]
+    pub(crate) fn ml_kem_768(self) -> Option<&'static dyn SupportedKxGroup> {
+        match self {
+            #[cfg(feature = "aws-lc-rs")]
+            Self::AwsLcRs => Some(rustls::crypto::aws_lc_rs::kx_group::MLKEM768),
+            #[cfg(feature = "graviola")]
+            Self::Graviola => Some(&ml_kem::MlKem768),
+            _ => None,
+        }
+    }
+
     fn fix(self) -> &'static str {
         if cfg!(feature = "fips") {
             return "with the cargo feature `fips` only the aws-lc-rs FIPS module is";
@@ -123,22 +135,6 @@ impl Adapter {
     pub(crate) fn may_serve(&self, algorithm: Algorithm) -> bool {
         self.serves.is_none_or(|served| served.contains(&algorithm))
     }
-}
-
-/// The ML-KEM-768 inside `hybrid`, a backend's X25519MLKEM768; none if it is none that we know.
-#[cfg(feature = "pool")]
-pub(crate) fn ml_kem_768(
-    hybrid: &'static dyn SupportedKxGroup,
-) -> Option<&'static dyn SupportedKxGroup> {
-    #[cfg(all(feature = "graviola", not(feature = "fips")))]
-    if std::ptr::addr_eq(hybrid, rustls_graviola::kx::X25519MLKEM768) {
-        return Some(&ml_kem::MlKem768);
-    }
-    #[cfg(feature = "aws-lc-rs")]
-    if std::ptr::addr_eq(hybrid, rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768) {
-        return Some(rustls::crypto::aws_lc_rs::kx_group::MLKEM768);
-    }
-    None
 }
 
 /// Finding the parts of a provider by their protocol identifiers.

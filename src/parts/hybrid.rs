@@ -11,7 +11,6 @@ use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
 
 use super::exchange::address;
 use super::operation::company;
-use crate::backend::ml_kem_768;
 use crate::intern::Interned;
 
 /// Bytes of an ML-KEM-768 encapsulation key: the client's share (FIPS 203, table 3).
@@ -23,13 +22,12 @@ const CLASSICAL: usize = 32;
 
 static FRONTS: Interned<usize, Front> = Interned::new();
 
-/// The hybrid of `classical` and the ML-KEM inside `behind` in company, `behind` alone; `behind` in any case if
-/// its ML-KEM can't be had by itself.
+/// The hybrid of `classical` and `post_quantum` in company, `behind` alone.
 pub(super) fn x25519_mlkem768(
     behind: &'static dyn SupportedKxGroup,
     classical: &'static dyn SupportedKxGroup,
+    post_quantum: &'static dyn SupportedKxGroup,
 ) -> &'static dyn SupportedKxGroup {
-    let Some(post_quantum) = ml_kem_768(behind) else { return behind };
     FRONTS.get(address(behind), || Front { behind, classical, post_quantum })
 }
 

@@ -25,13 +25,14 @@ use rustls::crypto::CryptoProvider;
 
 use crate::cpu::{Cpu, Feature};
 use crate::multibuffer::Engine;
+use crate::plan::Plan;
 
-/// `provider` with the parts that gain from lanes or tables on `cpu` put in front of its own.
-pub(crate) fn in_front_of(provider: CryptoProvider, cpu: &Cpu) -> CryptoProvider {
-    let engine = eight_lanes(cpu);
+/// `provider`, made by `plan`, with the parts that gain from lanes or tables on its CPU put in front of its own.
+pub(crate) fn in_front_of(provider: CryptoProvider, plan: &Plan) -> CryptoProvider {
+    let engine = eight_lanes(plan.cpu());
     #[cfg(feature = "pool")]
     let provider = match engine {
-        Some(engine) => with_lanes(provider, engine),
+        Some(engine) => with_lanes(provider, plan, engine),
         None => provider,
     };
     CryptoProvider {
@@ -58,19 +59,23 @@ fn eight_lanes(cpu: &Cpu) -> Option<Engine> {
 
 /// `provider` with the parts that are faster in company than alone.
 #[cfg(feature = "pool")]
-fn with_lanes(provider: CryptoProvider, engine: Engine) -> CryptoProvider {
+fn with_lanes(provider: CryptoProvider, plan: &Plan, engine: Engine) -> CryptoProvider {
     use rustls::NamedGroup;
     use rustls::crypto::SupportedKxGroup;
 
-    use crate::backend::Parts;
+    use crate::backend::{Backend, Parts};
+    use crate::plan::Algorithm;
 
+    let ml_kem = plan.backend(Algorithm::X25519MlKem768).and_then(Backend::ml_kem_768);
     let random = provider.secure_random;
     let x25519 = provider.group(NamedGroup::X25519);
     let x25519 = x25519.map(|group| exchange::x25519(group, engine, random));
-    let front = |group: &'static dyn SupportedKxGroup| match (group.name(), x25519) {
-        (NamedGroup::X25519, Some(x25519)) => x25519,
-        (NamedGroup::X25519MLKEM768, Some(x25519)) => hybrid::x25519_mlkem768(group, x25519),
-        (NamedGroup::secp256r1, _) => exchange::p256(group, engine, random),
+    let front = |group: &'static dyn SupportedKxGroup| match (group.name(), x25519, ml_kem) {
+        (NamedGroup::X25519, Some(x25519), _) => x25519,
+        (NamedGroup::X25519MLKEM768, Some(x25519), Some(ml_kem)) => {
+            hybrid::x25519_mlkem768(group, x25519, ml_kem)
+        }
+        (NamedGroup::secp256r1, ..) => exchange::p256(group, engine, random),
         _ => group,
     };
     CryptoProvider {
